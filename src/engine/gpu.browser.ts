@@ -1,0 +1,21 @@
+// WebGPU in a page or a worker: the same interface as gpu.node.ts over navigator.gpu.
+
+import { StreamscopeError } from '../error.ts';
+
+/** The entry point of WebGPU. Throws when the browser has none. */
+export function openGpu(): GPU {
+  if (!navigator.gpu) {
+    throw new StreamscopeError(
+      'unavailable',
+      'This browser offers no WebGPU.',
+      'Use a current Chrome or Edge; the page must come from https or localhost.',
+    );
+  }
+  return navigator.gpu;
+}
+
+export const host = 'browser';
+export const debugLevel = 0;
+
+/** Awaits a promise of the GPU. */
+export const waitFor = <T>(promise: Promise<T>): Promise<T> => promise;

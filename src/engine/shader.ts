@@ -1,0 +1,72 @@
+// From WGSL text to pipelines. The declarations in the text are the only list of bindings: their names, numbers
+// and access are read from it. Layouts are built from the bindings a pass names, not inferred by the compiler,
+// which would drop unused ones and then complain about numbers instead of names.
+
+import { debugLevel } from '#gpu';
+import { StreamscopeError } from '../error.ts';
+import type { Pass } from '../kernels/op.ts';
+import type { Gpu } from './device.ts';
+
+export interface Binding {
+  binding: number;
+  type: GPUBufferBindingType;
+}
+
+const DECLARATION = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*(read|read_write)>\s*(\w+)/g;
+
+/** Bindings by name, read from the declarations of a .wgsl file. */
+export function bindingsOf(source: string): Record<string, Binding> {
+  const bindings: Record<string, Binding> = {};
+  for (const [, number, access, name] of source.matchAll(DECLARATION)) {
+    bindings[name] = { binding: Number(number), type: access === 'read' ? 'read-only-storage' : 'storage' };
+  }
+  return bindings;
+}
+
+/** Names of the overrides a .wgsl file declares. */
+const overridesOf = (source: string): string[] => [...source.matchAll(/^override\s+(\w+)/gm)].map(([, name]) => name);
+
+/** The pipeline of a pass with these constants; made once per device. */
+export function pipelineFor(
+  gpu: Gpu,
+  label: string,
+  source: string,
+  pass: Pass,
+  constants: Record<string, number>,
+): Promise<GPUComputePipeline> {
+  const declared = new Set(overridesOf(source));
+  const used = Object.fromEntries(Object.entries(constants).filter(([name]) => declared.has(name)));
+  const key = JSON.stringify([label.split('.')[0], pass.entryPoint, used]);
+  const known = gpu.pipelines.get(key);
+  if (known) return known;
+  const made = createPipeline(gpu, label, source, pass, used);
+  gpu.pipelines.set(key, made);
+  return made;
+}
+
+async function createPipeline(
+  gpu: Gpu,
+  label: string,
+  source: string,
+  { entryPoint, bindings }: Pass,
+  constants: Record<string, number>,
+): Promise<GPUComputePipeline> {
+  const { device } = gpu;
+  const name = `${label.split('.')[0]}.wgsl:${entryPoint}`;
+  if (debugLevel >= 3) console.error(`--- ${name} ${JSON.stringify(constants)}\n${source}`);
+  const declared = bindingsOf(source);
+  const entries = bindings.map((variable) => {
+    if (!declared[variable]) throw new StreamscopeError('bug', `${name}: ${variable} is not declared.`);
+    const { binding, type } = declared[variable];
+    return { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } };
+  });
+  const layout = device.createPipelineLayout({ label: name, bindGroupLayouts: [device.createBindGroupLayout({ label: name, entries })] });
+  const module = device.createShaderModule({ label: name, code: source });
+  try {
+    return await device.createComputePipelineAsync({ label: name, layout, compute: { module, entryPoint, constants } });
+  } catch (error) {
+    const { messages } = await module.getCompilationInfo();
+    const text = messages.map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`).join('; ');
+    throw new StreamscopeError('bug', `${name} does not compile: ${text || error}`);
+  }
+}

@@ -1,0 +1,80 @@
+// A tensor is a shape and a type, and a buffer where it has one. Tensors that outlive a step (weights, the
+// spectrum, Adam's moments, tables) own their buffer; the rest get one from the plan.
+
+import { type ElementType, elements, type Shape } from '../kernels/op.ts';
+import { StreamscopeError } from '../error.ts';
+import type { Gpu } from './device.ts';
+
+export type Numbers = Float32Array | Uint32Array | Int32Array;
+
+const ARRAY_TYPE = { f32: Float32Array, u32: Uint32Array, i32: Int32Array };
+
+export const BYTES_PER_ELEMENT = 4;
+
+export class Tensor {
+  /** where the plan put it, or its own */
+  buffer: GPUBuffer | undefined;
+
+  constructor(
+    readonly label: string,
+    readonly shape: Shape,
+    readonly type: ElementType = 'f32',
+    /** whether gradients are wanted for it or flow through it */
+    public differentiable = false,
+  ) {}
+
+  get size(): number {
+    return elements(this.shape);
+  }
+
+  get bytes(): number {
+    return this.size * BYTES_PER_ELEMENT;
+  }
+
+  toString(): string {
+    return `${this.label} [${this.shape.join(',')}]`;
+  }
+}
+
+/** A tensor with a buffer of its own, zero-filled or holding `data` (row-major, as long as the shape says). */
+export function createTensor(
+  gpu: Gpu,
+  label: string,
+  shape: Shape,
+  { type = 'f32', data, differentiable = false }: { type?: ElementType; data?: ArrayLike<number>; differentiable?: boolean } = {},
+): Tensor {
+  const tensor = new Tensor(label, shape, type, differentiable);
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  tensor.buffer = gpu.createBuffer(label, tensor.bytes, usage);
+  if (data) write(gpu, tensor, data);
+  return tensor;
+}
+
+/** Queues an upload; work submitted later sees it, work submitted before does not. */
+export function write(gpu: Gpu, tensor: Tensor, data: ArrayLike<number>, offset = 0): void {
+  if (!tensor.buffer || offset + data.length > tensor.size) {
+    throw new StreamscopeError('bug', `write: ${tensor} cannot take ${data.length} values at ${offset}.`);
+  }
+  const Type = ARRAY_TYPE[tensor.type];
+  const typed = data instanceof Type ? data : Type.from(data);
+  gpu.device.queue.writeBuffer(tensor.buffer, offset * BYTES_PER_ELEMENT, typed as Numbers & ArrayBufferView<ArrayBuffer>);
+}
+
+/** Reads a float tensor back. Waits for the work submitted before. */
+export async function read(gpu: Gpu, tensor: Tensor): Promise<Float32Array> {
+  if (!tensor.buffer) throw new StreamscopeError('bug', `read: ${tensor} has no buffer: keep it before compiling.`);
+  return new Float32Array(await gpu.read(tensor.buffer, tensor.bytes));
+}
+
+/** Reads an integer tensor back. */
+export async function readIntegers(gpu: Gpu, tensor: Tensor): Promise<Uint32Array> {
+  if (!tensor.buffer) throw new StreamscopeError('bug', `read: ${tensor} has no buffer: keep it before compiling.`);
+  return new Uint32Array(await gpu.read(tensor.buffer, tensor.bytes));
+}
+
+export function destroy(gpu: Gpu, ...tensors: Tensor[]): void {
+  for (const tensor of tensors) {
+    if (tensor.buffer) gpu.destroyBuffer(tensor.buffer);
+    tensor.buffer = undefined;
+  }
+}

@@ -1,0 +1,68 @@
+// An op is data: a .wgsl file and a description that turns shapes and settings into dispatches.
+// The WGSL is the only list of bindings (name, number, access); passes refer to them by name:
+//   x w ...   inputs        y   the main output      argmax ...   other outputs that backward needs
+//   dy        gradient of y (given)                  dx dw ...    gradient of that input (written)
+// Every pass writes all of its output. Pipeline constants (`override`) carry sizes and settings; a
+// backward pass is compiled with ACCUMULATE = 1 when it adds to a gradient that is already there.
+
+import { StreamscopeError } from '../error.ts';
+
+export type Shape = readonly number[];
+export type ElementType = 'f32' | 'u32' | 'i32';
+
+export interface Output {
+  shape: Shape;
+  type?: ElementType;
+}
+
+/** One entry point, made concrete. */
+export interface Pass {
+  entryPoint: string;
+  /** names of the WGSL variables it uses */
+  bindings: readonly string[];
+  /** invocations along x (within a sample) and y (samples, or 1) */
+  invocations: readonly [number, number];
+  /** multiplications and additions, for the profiler */
+  flops: number;
+}
+
+/** An op applied to shapes: what it makes and how it runs. */
+export interface Recipe {
+  outputs: { y: Output } & Record<string, Output>;
+  constants: Record<string, number>;
+  forward: Pass;
+  /** by name of the input whose gradient it writes */
+  backward: Record<string, Pass>;
+}
+
+export interface Op<Settings = Record<never, never>> {
+  name: string;
+  /** the text of the .wgsl file, passed to the compiler as it stands */
+  source: string;
+  recipe(shapes: Record<string, Shape>, settings: Settings): Recipe;
+}
+
+/** Every kernel uses this workgroup size along x; the WGSL files repeat it. */
+export const WORKGROUP_SIZE = 64;
+
+export const elements = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
+
+/** Elements of one sample: all but the first dimension. */
+export const perSample = (shape: Shape): number => elements(shape.slice(1));
+
+/** One invocation per element of `shape`, samples along y. */
+export const perElement = (shape: Shape): [number, number] => [perSample(shape), shape[0]];
+
+const show = (shape: Shape | undefined) => (shape ? `[${shape.join(',')}]` : 'nothing');
+
+/** Throws unless `condition`; the message starts with the op's name. */
+export function expect(op: string, condition: boolean, message: string, hint?: string): asserts condition {
+  if (!condition) throw new StreamscopeError('badInput', `${op}: ${message}`, hint);
+}
+
+/** Throws unless `shape` matches `expected`, where -1 matches any size. */
+export function expectShape(op: string, name: string, shape: Shape | undefined, expected: Shape): asserts shape {
+  const matches = shape?.length === expected.length && expected.every((n, i) => n === -1 || n === shape[i]);
+  const wanted = show(expected).replaceAll('-1', '*');
+  expect(op, matches === true, `${name} is ${show(shape)}, expected ${wanted}.`);
+}

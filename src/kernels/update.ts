@@ -1,0 +1,62 @@
+// What closes an optimisation step: Adam on the parameters, the trace, the clock. These are not ops of the
+// autograd: they have no gradient, they change their inputs in place, and the tape records them last.
+
+import adamSource from './adam.wgsl';
+import { elements, type Pass, perElement, perSample, type Shape } from './op.ts';
+import { ADAM } from './reference.ts';
+import tickSource from './tick.wgsl';
+
+/** A kernel that the tape records as it is: bindings name its operands. */
+export interface Update {
+  name: string;
+  source: string;
+  constants: Record<string, number>;
+  pass: Pass;
+}
+
+/** Adam ascent on p [N,...] with moments m, v and gradient g of the same shape; `rates` [steps,2], `clock` u32 [1]. */
+export const adam = (p: Shape): Update => ({
+  name: 'adam',
+  source: adamSource,
+  constants: {
+    SIZE: perSample(p),
+    BETA1: ADAM.beta1,
+    BETA2: ADAM.beta2,
+    GAIN1: 1 - ADAM.beta1,
+    GAIN2: 1 - ADAM.beta2,
+    EPS: ADAM.eps,
+  },
+  pass: {
+    entryPoint: 'update',
+    bindings: ['p', 'm', 'v', 'g', 'rates', 'clock'],
+    invocations: perElement(p),
+    flops: 12 * elements(p),
+  },
+});
+
+/** The step size and the root's correction at time t >= 1, in float64: see adam.wgsl. */
+export const adamRates = (learningRate: number, t: number): [number, number] => [
+  learningRate / (1 - ADAM.beta1 ** t),
+  1 / Math.sqrt(1 - ADAM.beta2 ** t),
+];
+
+/** trace [steps,N,2] at the current step = objective [N] and the norm of g [N,...] per sample. */
+export const trace = (g: Shape): Update => ({
+  name: 'trace',
+  source: tickSource,
+  constants: { SIZE: perSample(g) },
+  pass: {
+    entryPoint: 'norm',
+    bindings: ['objective', 'g', 'trace', 'clock'],
+    invocations: [1, g[0]],
+    flops: 2 * elements(g),
+  },
+});
+
+/** clock u32 [1] += 1. */
+export const advance = (): Update => ({
+  name: 'advance',
+  source: tickSource,
+  constants: {},
+  pass: { entryPoint: 'advance', bindings: ['clock'], invocations: [1, 1], flops: 1 },
+});
