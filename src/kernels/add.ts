@@ -14,7 +14,11 @@ export const add: Op<AddSettings> = {
     const [, C, H, W] = a;
     const [, , P, Q] = b;
     const inside = top >= 0 && left >= 0 && top + P <= H && left + Q <= W;
-    expect('add', inside, `b covers rows ${top}..${top + P} and columns ${left}..${left + Q}, outside a (${H}x${W}).`);
+    expect(
+      'add',
+      inside,
+      `b covers rows ${top}..${top + P} and columns ${left}..${left + Q}, outside a (${H}x${W}).`,
+    );
     const flops = elements(b);
     return {
       outputs: { y: { shape: b } },

@@ -29,7 +29,12 @@ export const batchNorm: Op<BatchNormSettings> = {
         flops: 4 * elements(x),
       },
       backward: {
-        x: { entryPoint: 'backward_x', bindings: ['gamma', 'variance', 'dy', 'dx'], invocations, flops: 2 * elements(x) },
+        x: {
+          entryPoint: 'backward_x',
+          bindings: ['gamma', 'variance', 'dy', 'dx'],
+          invocations,
+          flops: 2 * elements(x),
+        },
       },
     };
   },

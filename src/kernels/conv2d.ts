@@ -5,8 +5,13 @@ import { elements, expect, expectShape, type Op, perElement, type Shape } from '
 import type { Conv2dSettings } from './reference.ts';
 
 /** Rows (or columns) that fit: floor((size + before + after - filter) / stride) + 1. */
-export const outputSize = (size: number, filter: number, stride: number, before: number, after: number): number =>
-  Math.floor((size + before + after - filter) / stride) + 1;
+export const outputSize = (
+  size: number,
+  filter: number,
+  stride: number,
+  before: number,
+  after: number,
+): number => Math.floor((size + before + after - filter) / stride) + 1;
 
 /** y [N,K,P,Q] = conv2d(x [N,C,H,W], w [K,C,R,S]). Throws when shapes do not fit. */
 export const conv2d: Op<Conv2dSettings> = {
@@ -18,10 +23,18 @@ export const conv2d: Op<Conv2dSettings> = {
     const [N, C, H, W] = x;
     const [K, wC, R, S] = w;
     expect('conv2d', wC === C, `x has ${C} channels, w expects ${wC}.`);
-    expect('conv2d', Number.isInteger(stride) && stride > 0, `stride is ${stride}, expected a positive whole number.`);
+    expect(
+      'conv2d',
+      Number.isInteger(stride) && stride > 0,
+      `stride is ${stride}, expected a positive whole number.`,
+    );
     const P = outputSize(H, R, stride, top, bottom);
     const Q = outputSize(W, S, stride, left, right);
-    expect('conv2d', P > 0 && Q > 0, `a ${R}x${S} filter does not fit ${H}x${W} with padding ${top},${left},${bottom},${right}.`);
+    expect(
+      'conv2d',
+      P > 0 && Q > 0,
+      `a ${R}x${S} filter does not fit ${H}x${W} with padding ${top},${left},${bottom},${right}.`,
+    );
     const y: Shape = [N, K, P, Q];
     const flops = 2 * elements(y) * C * R * S;
     return {

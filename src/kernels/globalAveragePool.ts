@@ -15,7 +15,9 @@ export const globalAveragePool: Op = {
       outputs: { y: { shape: [N, C] } },
       constants: { C, PIXELS: H * W },
       forward: { entryPoint: 'forward', bindings: ['x', 'y'], invocations: [C, N], flops },
-      backward: { x: { entryPoint: 'backward_x', bindings: ['dy', 'dx'], invocations: perElement(x), flops } },
+      backward: {
+        x: { entryPoint: 'backward_x', bindings: ['dy', 'dx'], invocations: perElement(x), flops },
+      },
     };
   },
 };

@@ -47,7 +47,12 @@ export function spectrumColumns(p: Array64, scale: Array64, { origin, size }: Wi
   return z;
 }
 
-export function spectrumColumnsBackwardP(dz: Array64, p: Array64, scale: Array64, { origin, size }: Window): Array64 {
+export function spectrumColumnsBackwardP(
+  dz: Array64,
+  p: Array64,
+  scale: Array64,
+  { origin, size }: Window,
+): Array64 {
   const dp = zeros(...p.shape);
   forEachColumnTerm(p.shape, origin[0], size[0], (i, o, f, cos, sin) => {
     dp.data[2 * i] += scale.data[f] * (dz.data[2 * o] * cos + dz.data[2 * o + 1] * sin);
@@ -83,7 +88,13 @@ export function spectrumRows(z: Array64, H: number, W: number, { origin, size }:
   return raw;
 }
 
-export function spectrumRowsBackwardZ(draw: Array64, z: Array64, H: number, W: number, window: Window): Array64 {
+export function spectrumRowsBackwardZ(
+  draw: Array64,
+  z: Array64,
+  H: number,
+  W: number,
+  window: Window,
+): Array64 {
   const dz = zeros(...z.shape);
   forEachRowTerm(z.shape, H, W, window.origin[1], window.size[1], (i, o, cos, sin) => {
     dz.data[2 * i] += cos * draw.data[o];
@@ -165,7 +176,11 @@ export interface PadSettings {
 
 export const reflect = (i: number, n: number): number => (i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i);
 
-function forEachPadPixel(x: Array64, { frame, source, target }: PadSettings, visit: (x: number, y: number) => void): void {
+function forEachPadPixel(
+  x: Array64,
+  { frame, source, target }: PadSettings,
+  visit: (x: number, y: number) => void,
+): void {
   const [N, C, H, W] = x.shape;
   const [P, Q] = target.size;
   for (let plane = 0; plane < N * C; plane++)
@@ -258,5 +273,6 @@ const perChannel = (x: Array64, f: (value: number, c: number) => number): Array6
   return { shape: x.shape, data: x.data.map((v, i) => f(v, Math.floor(i / pixels) % 3)) };
 };
 
-export const normalize = (x: Array64): Array64 => perChannel(x, (v, c) => (v - IMAGENET_MEAN[c]) / IMAGENET_STD[c]);
+export const normalize = (x: Array64): Array64 =>
+  perChannel(x, (v, c) => (v - IMAGENET_MEAN[c]) / IMAGENET_STD[c]);
 export const normalizeBackwardX = (dy: Array64): Array64 => perChannel(dy, (d, c) => d / IMAGENET_STD[c]);

@@ -15,13 +15,22 @@ export const maxPool: Op<MaxPoolSettings> = {
     const P = outputSize(H, size, stride, top, bottom);
     const Q = outputSize(W, size, stride, left, right);
     const covered = P > 0 && Q > 0 && Math.max(top, left, bottom, right) < size;
-    expect('maxPool', covered, `a window of ${size} with padding ${top},${left},${bottom},${right} misses x (${H}x${W}).`);
+    expect(
+      'maxPool',
+      covered,
+      `a window of ${size} with padding ${top},${left},${bottom},${right} misses x (${H}x${W}).`,
+    );
     const shape: Shape = [N, C, P, Q];
     const flops = elements(shape) * size * size;
     return {
       outputs: { y: { shape }, argmax: { shape, type: 'u32' } },
       constants: { C, H, W, P, Q, SIZE: size, STRIDE: stride, TOP: top, LEFT: left },
-      forward: { entryPoint: 'forward', bindings: ['x', 'y', 'argmax'], invocations: perElement(shape), flops },
+      forward: {
+        entryPoint: 'forward',
+        bindings: ['x', 'y', 'argmax'],
+        invocations: perElement(shape),
+        flops,
+      },
       backward: {
         x: { entryPoint: 'backward_x', bindings: ['argmax', 'dy', 'dx'], invocations: perElement(x), flops },
       },

@@ -15,18 +15,18 @@ override ACCUMULATE : bool = false;
 fn forward(@builtin(global_invocation_id) id : vec3u) {
   if (id.x >= 3 * PIXELS) { return; }
   var mean = MEAN;
-  var std = STD;
+  var deviation = STD;
   let c = id.x / PIXELS;
   let i = id.y * 3 * PIXELS + id.x;
-  y[i] = (x[i] - mean[c]) / std[c];
+  y[i] = (x[i] - mean[c]) / deviation[c];
 }
 
 @compute @workgroup_size(64)
 fn backward_x(@builtin(global_invocation_id) id : vec3u) {
   if (id.x >= 3 * PIXELS) { return; }
-  var std = STD;
+  var deviation = STD;
   let i = id.y * 3 * PIXELS + id.x;
-  var d = dy[i] / std[id.x / PIXELS];
+  var d = dy[i] / deviation[id.x / PIXELS];
   if (ACCUMULATE) { d += dx[i]; }
   dx[i] = d;
 }

@@ -20,7 +20,12 @@ export const objective: Op<Pick<ObjectiveSettings, 'region'>> = {
       constants: { C, H, W, TOP: top, LEFT: left, REGION_H: rows, REGION_W: columns },
       forward: { entryPoint: 'forward', bindings: ['x', 'channels', 'y'], invocations: [1, N], flops },
       backward: {
-        x: { entryPoint: 'backward_x', bindings: ['channels', 'dy', 'dx'], invocations: perElement(x), flops: elements(x) },
+        x: {
+          entryPoint: 'backward_x',
+          bindings: ['channels', 'dy', 'dx'],
+          invocations: perElement(x),
+          flops: elements(x),
+        },
       },
     };
   },

@@ -61,7 +61,12 @@ export function expect(op: string, condition: boolean, message: string, hint?: s
 }
 
 /** Throws unless `shape` matches `expected`, where -1 matches any size. */
-export function expectShape(op: string, name: string, shape: Shape | undefined, expected: Shape): asserts shape {
+export function expectShape(
+  op: string,
+  name: string,
+  shape: Shape | undefined,
+  expected: Shape,
+): asserts shape {
   const matches = shape?.length === expected.length && expected.every((n, i) => n === -1 || n === shape[i]);
   const wanted = show(expected).replaceAll('-1', '*');
   expect(op, matches === true, `${name} is ${show(shape)}, expected ${wanted}.`);

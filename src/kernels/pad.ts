@@ -22,15 +22,29 @@ export const pad: Op<PadOpSettings> = {
     expectShape('pad', 'x', x, [-1, -1, -1, -1]);
     const [N, C, H, W] = x;
     expectShape('pad', 'placements', placements, [-1, N, 4]);
-    expect('pad', H <= frame[0] && W <= frame[1], `x (${H}x${W}) is larger than its frame (${frame.join('x')}).`);
+    expect(
+      'pad',
+      H <= frame[0] && W <= frame[1],
+      `x (${H}x${W}) is larger than its frame (${frame.join('x')}).`,
+    );
     const y: Shape = [N, C, ...size];
     const flops = elements(y);
     return {
       outputs: { y: { shape: y } },
       constants: { C, H, W, P: size[0], Q: size[1], H_FRAME: frame[0], W_FRAME: frame[1] },
-      forward: { entryPoint: 'forward', bindings: ['x', 'placements', 'clock', 'y'], invocations: perElement(y), flops },
+      forward: {
+        entryPoint: 'forward',
+        bindings: ['x', 'placements', 'clock', 'y'],
+        invocations: perElement(y),
+        flops,
+      },
       backward: {
-        x: { entryPoint: 'backward_x', bindings: ['placements', 'clock', 'dy', 'dx'], invocations: perElement(x), flops },
+        x: {
+          entryPoint: 'backward_x',
+          bindings: ['placements', 'clock', 'dy', 'dx'],
+          invocations: perElement(x),
+          flops,
+        },
       },
     };
   },

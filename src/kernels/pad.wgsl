@@ -1,6 +1,6 @@
 // y[p,q]  = x at frame coordinates (reflect(p + y0), reflect(q + x0))     reflect padding, the edge not repeated
 // dx[h,v] = sum of dy over the outputs that read it: the pixel itself and its mirror images
-// x is the window of an H_FRAME x W_FRAME picture that starts at `source`; y starts at `target`, which is
+// x is the window of an H_FRAME x W_FRAME picture that starts at `x_start`; y starts at `y_start`, which is
 // negative inside the padding and positive where y crops. Frame pixels outside x read 0.
 
 override C : u32;
@@ -12,7 +12,7 @@ override H_FRAME : i32;
 override W_FRAME : i32;
 override ACCUMULATE : bool = false;
 
-struct Placement { source : vec2i, target : vec2i }                  // (row, column) each
+struct Placement { x_start : vec2i, y_start : vec2i }                // (row, column) each
 
 @group(0) @binding(0) var<storage, read> x : array<f32>;             // [N,C,H,W]
 @group(0) @binding(1) var<storage, read> placements : array<Placement>;  // [steps,N]
@@ -31,8 +31,8 @@ fn forward(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) g
   let c = id.x / u32(P * Q);
   if (c >= C) { return; }
   let at = placements[clock[0] * groups.y + id.y];
-  let h = reflect_into(i32(id.x) / Q % P + at.target.x, H_FRAME) - at.source.x;
-  let v = reflect_into(i32(id.x) % Q + at.target.y, W_FRAME) - at.source.y;
+  let h = reflect_into(i32(id.x) / Q % P + at.y_start.x, H_FRAME) - at.x_start.x;
+  let v = reflect_into(i32(id.x) % Q + at.y_start.y, W_FRAME) - at.x_start.y;
   var value = 0.0;
   if (h >= 0 && h < H && v >= 0 && v < W) { value = x[(i32(id.y * C + c) * H + h) * W + v]; }
   y[id.y * C * u32(P * Q) + id.x] = value;
@@ -43,8 +43,8 @@ fn backward_x(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups
   let c = id.x / u32(H * W);
   if (c >= C) { return; }
   let at = placements[clock[0] * groups.y + id.y];
-  let h = i32(id.x) / W % H + at.source.x;                           // frame coordinates
-  let v = i32(id.x) % W + at.source.y;
+  let h = i32(id.x) / W % H + at.x_start.x;                           // frame coordinates
+  let v = i32(id.x) % W + at.x_start.y;
   let plane = i32(id.y * C + c) * P * Q;
 
   // h itself, its mirror at the first row and its mirror at the last row; the border rows are their own mirrors
@@ -52,10 +52,10 @@ fn backward_x(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups
   let columns = vec3i(v, -v, 2 * (W_FRAME - 1) - v);
   var d = 0.0;
   for (var i = 0; i < 3; i++) {
-    let p = rows[i] - at.target.x;
+    let p = rows[i] - at.y_start.x;
     if (p < 0 || p >= P || (i > 0 && rows[i] == h)) { continue; }
     for (var j = 0; j < 3; j++) {
-      let q = columns[j] - at.target.y;
+      let q = columns[j] - at.y_start.y;
       if (q < 0 || q >= Q || (j > 0 && columns[j] == v)) { continue; }
       d += dy[plane + p * Q + q];
     }

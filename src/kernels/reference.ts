@@ -46,7 +46,11 @@ function forEachProduct(
                 const h = p * stride - top + r;
                 const v = q * stride - left + s;
                 if (h < 0 || h >= H || v < 0 || v >= W) continue;
-                visit(((n * C + c) * H + h) * W + v, ((k * C + c) * R + r) * S + s, ((n * K + k) * P + p) * Q + q);
+                visit(
+                  ((n * C + c) * H + h) * W + v,
+                  ((k * C + c) * R + r) * S + s,
+                  ((n * K + k) * P + p) * Q + q,
+                );
               }
 }
 

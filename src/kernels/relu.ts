@@ -13,7 +13,9 @@ export const relu: Op = {
       outputs: { y: { shape: x } },
       constants: { SIZE: perSample(x) },
       forward: { entryPoint: 'forward', bindings: ['x', 'y'], invocations, flops: elements(x) },
-      backward: { x: { entryPoint: 'backward_x', bindings: ['x', 'dy', 'dx'], invocations, flops: elements(x) } },
+      backward: {
+        x: { entryPoint: 'backward_x', bindings: ['x', 'dy', 'dx'], invocations, flops: elements(x) },
+      },
     };
   },
 };

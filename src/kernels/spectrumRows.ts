@@ -29,7 +29,12 @@ export const spectrumRows: Op<SpectrumRowsSettings> = {
       constants: { C, W, F, ROWS, COLUMNS: columns, NORM: 1 / (4 * Math.sqrt(H * W)) },
       forward: { entryPoint: 'forward', bindings: ['z', ...common, 'y'], invocations: perElement(y), flops },
       backward: {
-        z: { entryPoint: 'backward_z', bindings: [...common, 'dy', 'dz'], invocations: [perElement(z)[0] / 2, N], flops },
+        z: {
+          entryPoint: 'backward_z',
+          bindings: [...common, 'dy', 'dz'],
+          invocations: [perElement(z)[0] / 2, N],
+          flops,
+        },
       },
     };
   },

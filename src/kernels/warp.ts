@@ -1,8 +1,8 @@
 // Bilinear resampling under an affine map, which is read per step and sample: translation, scaling and rotation
 // are all this op with different maps (visualization/transforms.ts makes them).
 
-import { elements, expectShape, type Op, perElement, type Shape } from './op.ts';
 import type { Warp } from './imageReference.ts';
+import { elements, expectShape, type Op, perElement, type Shape } from './op.ts';
 import source from './warp.wgsl';
 
 export interface WarpSettings {
@@ -11,7 +11,18 @@ export interface WarpSettings {
 }
 
 /** Numbers of one map, in the order the kernel reads them. */
-export const WARP_FIELDS = ['xx', 'xy', 'x0', 'yx', 'yy', 'y0', 'xLow', 'xHigh', 'yLow', 'yHigh'] as const satisfies readonly (keyof Warp)[];
+export const WARP_FIELDS = [
+  'xx',
+  'xy',
+  'x0',
+  'yx',
+  'yy',
+  'y0',
+  'xLow',
+  'xHigh',
+  'yLow',
+  'yHigh',
+] as const satisfies readonly (keyof Warp)[];
 
 /** y [N,C,P,Q] of x [N,C,H,W]. `maps` is [steps,N,10] in the order of WARP_FIELDS, `clock` u32 [1]. */
 export const warp: Op<WarpSettings> = {
@@ -26,9 +37,19 @@ export const warp: Op<WarpSettings> = {
     return {
       outputs: { y: { shape: y } },
       constants: { C, H, W, P: size[0], Q: size[1] },
-      forward: { entryPoint: 'forward', bindings: ['x', 'maps', 'clock', 'y'], invocations: perElement(y), flops },
+      forward: {
+        entryPoint: 'forward',
+        bindings: ['x', 'maps', 'clock', 'y'],
+        invocations: perElement(y),
+        flops,
+      },
       backward: {
-        x: { entryPoint: 'backward_x', bindings: ['maps', 'clock', 'dy', 'dx'], invocations: perElement(x), flops },
+        x: {
+          entryPoint: 'backward_x',
+          bindings: ['maps', 'clock', 'dy', 'dx'],
+          invocations: perElement(x),
+          flops,
+        },
       },
     };
   },

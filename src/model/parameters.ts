@@ -1,0 +1,130 @@
+// The tensors a network needs, by torchvision's names: which ones for which places, whether a file has them in the
+// right shapes, and their buffers on the GPU, uploaded when first asked for.
+
+import type { Gpu } from '../engine/device.ts';
+import { createTensor, destroy, type Tensor } from '../engine/tensor.ts';
+import { StreamscopeError } from '../error.ts';
+import type { Shape } from '../kernels/op.ts';
+import type { Network } from './network.ts';
+import { tapsOf } from './taps.ts';
+import type { Weights } from './weights.ts';
+
+const BATCH_NORM_FIELDS = {
+  gamma: 'weight',
+  beta: 'bias',
+  mean: 'running_mean',
+  variance: 'running_var',
+} as const;
+
+/** Names and shapes of the tensors behind a place ("maxpool", "1.1.B", ..., "logits"). */
+export function requiredTensors(network: Network, place: string): Map<string, Shape> {
+  const required = new Map<string, Shape>();
+  const convolution = (conv: string, bn: string, shape: Shape) => {
+    required.set(`${conv}.weight`, shape);
+    for (const field of Object.values(BATCH_NORM_FIELDS)) required.set(`${bn}.${field}`, [shape[0]]);
+  };
+  convolution('conv1', 'bn1', [network.width, 3, 7, 7]);
+  for (const { name, module, inChannels, channels, downsample } of network.blocks) {
+    if (place === 'maxpool') return required;
+    const bypass = () =>
+      convolution(`${module}.downsample.0`, `${module}.downsample.1`, [channels, inChannels, 1, 1]);
+    if (place === `${name}.I`) {
+      bypass();
+      return required;
+    }
+    convolution(`${module}.conv1`, `${module}.bn1`, [channels, inChannels, 3, 3]);
+    convolution(`${module}.conv2`, `${module}.bn2`, [channels, channels, 3, 3]);
+    if (place === `${name}.B`) return required;
+    if (downsample) bypass();
+    if (place === `${name}.O`) return required;
+  }
+  const width = network.blocks.at(-1)!.channels;
+  required.set('fc.weight', [network.classes, width]);
+  required.set('fc.bias', [network.classes]);
+  return required;
+}
+
+/** Names of required tensors that the file does not have. Throws when one has another shape. */
+export function missingTensors(
+  network: Network,
+  weights: Weights,
+  place: string,
+  fileName: string,
+): string[] {
+  const missing: string[] = [];
+  for (const [name, shape] of requiredTensors(network, place)) {
+    const found = weights.get(name);
+    if (!found) missing.push(name);
+    else if (found.shape.join() !== shape.join()) {
+      throw new StreamscopeError(
+        'badInput',
+        `${fileName}: ${name} is [${found.shape.join(',')}], expected [${shape.join(',')}].`,
+        `Is this a ${network.name}? See weights/README.md.`,
+      );
+    }
+  }
+  return missing;
+}
+
+/** Throws unless the file has all that these places need; the message names what is missing and what still works. */
+export function requireTensors(
+  network: Network,
+  weights: Weights,
+  places: readonly string[],
+  fileName: string,
+): void {
+  for (const place of places) {
+    const missing = missingTensors(network, weights, place, fileName);
+    if (missing.length === 0) continue;
+    const served = tapsOf(network).filter(
+      (tap) => missingTensors(network, weights, tap.place, fileName).length === 0,
+    );
+    const some =
+      missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : '');
+    throw new StreamscopeError(
+      'badInput',
+      `${fileName} cannot serve ${place}: ${some} ${missing.length === 1 ? 'is' : 'are'} missing.`,
+      served.length > 0
+        ? `It serves ${served[0].name} to ${served.at(-1)!.name}.`
+        : 'It serves no tap at all.',
+    );
+  }
+}
+
+export class Parameters {
+  readonly #tensors = new Map<string, Tensor>();
+
+  constructor(
+    readonly gpu: Gpu,
+    readonly weights: Weights,
+  ) {}
+
+  /** The tensor of this name, uploaded once. */
+  get(name: string): Tensor {
+    let tensor = this.#tensors.get(name);
+    if (!tensor) {
+      const found = this.weights.get(name);
+      if (!found)
+        throw new StreamscopeError(
+          'badInput',
+          `${name} is missing from the weights.`,
+          'See weights/README.md.',
+        );
+      tensor = createTensor(this.gpu, name, found.shape, { data: found.data });
+      this.#tensors.set(name, tensor);
+    }
+    return tensor;
+  }
+
+  /** The four tensors of a batch norm, by the names its op uses. */
+  batchNorm(module: string): Record<keyof typeof BATCH_NORM_FIELDS, Tensor> {
+    const { gamma, beta, mean, variance } = BATCH_NORM_FIELDS;
+    const get = (field: string) => this.get(`${module}.${field}`);
+    return { gamma: get(gamma), beta: get(beta), mean: get(mean), variance: get(variance) };
+  }
+
+  destroy(): void {
+    destroy(this.gpu, ...this.#tensors.values());
+    this.#tensors.clear();
+  }
+}

@@ -1,0 +1,89 @@
+// The parametrisation: an image is the inverse DFT of a spectrum, in decorrelated colours (Lucid's and Lucent's
+// image parameterisation). Gradient ascent moves the spectrum. Sizes, scale and constants: kernels/imageReference.ts.
+//
+//   spectrum [N,3,H,F,2] -> columns -> rows -> colour -> image [N,3,H,W] in (0,1)
+
+import type { Gpu } from '../engine/device.ts';
+import { Plan, submit } from '../engine/plan.ts';
+import { normals, PURPOSE } from '../engine/random.ts';
+import { Tape } from '../engine/tape.ts';
+import { createTensor, destroy, read, type Tensor } from '../engine/tensor.ts';
+import { colour } from '../kernels/colour.ts';
+import { frequencyScale, spectrumColumnCount } from '../kernels/imageReference.ts';
+import { spectrumColumns } from '../kernels/spectrumColumns.ts';
+import { spectrumRows } from '../kernels/spectrumRows.ts';
+
+/** Standard deviation of the first spectrum: the picture starts as a flat grey, 0.5 give or take 0.003. */
+export const INITIAL_DEVIATION = 0.01;
+
+export const spectrumShape = (samples: number, size: number): number[] => [
+  samples,
+  3,
+  size,
+  spectrumColumnCount(size),
+  2,
+];
+
+/** The first spectrum of a unit: normal deviates [3,size,F,2] of its own stream. */
+export const initialSpectrum = (seed: number, stream: number, size: number): Float32Array =>
+  normals(
+    { seed, stream, purpose: PURPOSE.spectrum },
+    6 * size * spectrumColumnCount(size),
+    INITIAL_DEVIATION,
+  );
+
+/** Tables the inverse DFT reads: frequency scale [H,F] and e^{i tau k / size} [size,2], from float64. */
+export interface SpectrumTables {
+  size: number;
+  scale: Tensor;
+  turns: Tensor;
+}
+
+export function createSpectrumTables(gpu: Gpu, size: number): SpectrumTables {
+  const turns = Array.from({ length: size }, (_, k) => (2 * Math.PI * k) / size).flatMap((a) => [
+    Math.cos(a),
+    Math.sin(a),
+  ]);
+  const { shape, data } = frequencyScale(size, size);
+  return {
+    size,
+    scale: createTensor(gpu, 'frequency scale', shape, { data }),
+    turns: createTensor(gpu, 'turns', [size, 2], { data: turns }),
+  };
+}
+
+export const destroySpectrumTables = (gpu: Gpu, { scale, turns }: SpectrumTables): void =>
+  destroy(gpu, scale, turns);
+
+/** Records the window of `rows` x `rows` pixels that starts at `origins` [steps,N,2]; returns [N,3,rows,rows]. */
+export function recordImage(
+  tape: Tape,
+  spectrum: Tensor,
+  { size, scale, turns }: SpectrumTables,
+  rows: number,
+  { origins, clock }: { origins: Tensor; clock: Tensor },
+): Tensor {
+  const z = tape.apply(spectrumColumns, { p: spectrum, scale, turns, origins, clock }, { rows });
+  const raw = tape.apply(spectrumRows, { z, turns, origins, clock }, { frame: [size, size], columns: rows });
+  return tape.apply(colour, { x: raw });
+}
+
+/** The whole pictures [N,3,size,size] of spectra on the GPU, in (0,1). */
+export async function renderImages(
+  gpu: Gpu,
+  spectrum: Tensor,
+  tables: SpectrumTables,
+): Promise<Float32Array> {
+  const tape = new Tape();
+  const origins = createTensor(gpu, 'origins', [1, spectrum.shape[0], 2], { type: 'u32' });
+  const clock = createTensor(gpu, 'clock', [1], { type: 'u32' });
+  const image = tape.keep(recordImage(tape, spectrum, tables, tables.size, { origins, clock }));
+  const plan = await Plan.compile(gpu, tape);
+  try {
+    submit(gpu, [plan]);
+    return await read(gpu, image);
+  } finally {
+    plan.destroy();
+    destroy(gpu, origins, clock);
+  }
+}

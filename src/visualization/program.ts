@@ -1,0 +1,197 @@
+// One step of the ascent as GPU work: what is recorded, and the tables that the CPU fills for the steps ahead.
+//
+//   spectrum -> image -> transforms -> normalise -> network -> objective, and back; Adam; trace; clock
+//
+// Draws differ in where windows lie, which the tables say, and sometimes in the kernels that are needed: without
+// jitter the network's input has another size for every scale. There is a program for each set of kernels; a
+// centre unit's receptive field is the same for all sizes unless it touches the border, so it needs just one.
+
+import type { Gpu } from '../engine/device.ts';
+import { Plan } from '../engine/plan.ts';
+import { gradientOf, Tape } from '../engine/tape.ts';
+import { createTensor, destroy, type Tensor, write } from '../engine/tensor.ts';
+import type { Warp } from '../kernels/imageReference.ts';
+import { normalize } from '../kernels/normalize.ts';
+import { objective } from '../kernels/objective.ts';
+import { adam, adamRates, advance, trace } from '../kernels/update.ts';
+import { WARP_FIELDS } from '../kernels/warp.ts';
+import type { Network } from '../model/network.ts';
+import type { Parameters } from '../model/parameters.ts';
+import { centreOf, framesOf, type Layout, layoutKey, layoutOf, rowsOf } from '../model/receptiveField.ts';
+import { recordResnet } from '../model/resnet.ts';
+import type { AscendSettings, Target } from './ascend.ts';
+import { recordImage, type SpectrumTables, spectrumShape } from './parametrization.ts';
+import {
+  type Draw,
+  networkFrames,
+  placeTransforms,
+  planTransforms,
+  recordTransforms,
+  type Stage,
+  type TransformPlan,
+} from './transforms.ts';
+
+/** Most steps the tables and the trace hold. */
+export const SLOTS = 64;
+
+const STAGES: readonly Stage['kind'][] = ['first', 'scale', 'rotate', 'second'];
+
+/** What the steps of a batch share: the spectra, Adam's moments, and the tables by step. */
+export interface AscentState {
+  spectrum: Tensor;
+  moments: readonly [Tensor, Tensor];
+  channels: Tensor;
+  /** the gradient of the objective by itself */
+  ones: Tensor;
+  clock: Tensor;
+  rates: Tensor;
+  origins: Tensor;
+  placements: Tensor;
+  maps: Record<Stage['kind'], Tensor>;
+  /** [SLOTS,N,2]: objective and norm of the gradient */
+  trace: Tensor;
+}
+
+export function createState(
+  gpu: Gpu,
+  targets: readonly Target[],
+  size: number,
+  spectra: Float32Array,
+): AscentState {
+  const N = targets.length;
+  const shape = spectrumShape(N, size);
+  const table = (label: string, columns: number, type: 'f32' | 'u32' | 'i32' = 'f32') =>
+    createTensor(gpu, label, [SLOTS, N, columns], { type });
+  const maps = () => table('maps', WARP_FIELDS.length);
+  return {
+    spectrum: createTensor(gpu, 'spectrum', shape, { data: spectra, differentiable: true }),
+    moments: [createTensor(gpu, 'first moment', shape), createTensor(gpu, 'second moment', shape)],
+    channels: createTensor(gpu, 'channels', [N], {
+      type: 'u32',
+      data: targets.map(({ channel }) => channel),
+    }),
+    ones: createTensor(gpu, 'ones', [N], { data: targets.map(() => 1) }),
+    clock: createTensor(gpu, 'clock', [1], { type: 'u32' }),
+    rates: createTensor(gpu, 'rates', [SLOTS, 2]),
+    origins: table('origins', 2, 'u32'),
+    placements: table('placements', 4, 'i32'),
+    maps: { pad: table('unused', 1), first: maps(), scale: maps(), rotate: maps(), second: maps() },
+    trace: table('trace', 2),
+  };
+}
+
+export function destroyState(gpu: Gpu, { moments, maps, ...tensors }: AscentState): void {
+  destroy(gpu, ...moments, ...Object.values(maps), ...Object.values(tensors));
+}
+
+export interface Program {
+  transforms: TransformPlan;
+  plan: Plan;
+}
+
+/** A layout for every size of the network's input, and the programs they need. */
+export interface Programs {
+  layouts: ReadonlyMap<number, Layout>;
+  /** by layoutKey */
+  programs: ReadonlyMap<string, Program>;
+}
+
+/** Layouts of one place for every input size that the transforms can produce. */
+export function layoutsOf(network: Network, place: string, settings: AscendSettings): Map<number, Layout> {
+  const region = settings.objective === 'center' ? 'centre' : 'all';
+  const frames = networkFrames(settings.transforms, settings.size);
+  return new Map(frames.map((frame) => [frame, layoutOf(network, frame, [{ place, region }])]));
+}
+
+export async function compilePrograms(
+  gpu: Gpu,
+  place: string,
+  layouts: ReadonlyMap<number, Layout>,
+  parameters: Parameters,
+  state: AscentState,
+  tables: SpectrumTables,
+  settings: AscendSettings,
+): Promise<Programs> {
+  const programs = new Map<string, Program>();
+  for (const layout of layouts.values()) {
+    const key = layoutKey(layout);
+    if (programs.has(key)) continue;
+    const transforms = planTransforms(settings.transforms, settings.size, rowsOf(layout, 'input'));
+    const tape = recordStep(place, layout, transforms, parameters, state, tables, settings);
+    programs.set(key, { transforms, plan: await Plan.compile(gpu, tape) });
+  }
+  return { layouts, programs };
+}
+
+function recordStep(
+  place: string,
+  layout: Layout,
+  transforms: TransformPlan,
+  parameters: Parameters,
+  state: AscentState,
+  tables: SpectrumTables,
+  settings: AscendSettings,
+): Tape {
+  const { spectrum, moments, channels, ones, clock, rates } = state;
+  const tape = new Tape();
+  const image = recordImage(tape, spectrum, tables, transforms.rows, state);
+  const moved = recordTransforms(tape, image, transforms, state);
+  const places = recordResnet(tape, layout, parameters, tape.apply(normalize, { x: moved }));
+
+  const frame = framesOf(layout.network, layout.frame).get(place)!;
+  const start = layout.windows.get(place)!.start;
+  const [first, rows] = settings.objective === 'center' ? [centreOf(frame).start - start, 1] : [0, frame];
+  const value = tape.apply(
+    objective,
+    { x: places.get(place)!, channels },
+    { region: [first, first, rows, rows] },
+  );
+
+  const g = gradientOf(tape.backward(value, ones), spectrum);
+  tape.update(adam(spectrum.shape), { p: spectrum, m: moments[0], v: moments[1], g, rates, clock });
+  tape.update(trace(spectrum.shape), { objective: value, g, trace: state.trace, clock });
+  tape.update(advance(), { clock });
+  return tape;
+}
+
+/** Which program and layout a draw needs. */
+export function programOf(
+  { layouts, programs }: Programs,
+  frame: number,
+): { program: Program; layout: Layout } {
+  const layout = layouts.get(frame)!;
+  return { layout, program: programs.get(layoutKey(layout))! };
+}
+
+/** Writes the tables for the steps `first`, `first + 1`, ... of which draws[step][n] is what unit n draws; clock = 0. */
+export function fillTables(
+  gpu: Gpu,
+  state: AscentState,
+  first: number,
+  draws: readonly (readonly { draw: Draw; transforms: TransformPlan; start: number }[])[],
+  learningRate: number,
+): void {
+  const placed = draws.flat().map(({ transforms, draw, start }) => placeTransforms(transforms, draw, start));
+  write(gpu, state.clock, [0]);
+  write(
+    gpu,
+    state.rates,
+    draws.flatMap((_, i) => adamRates(learningRate, first + i + 1)),
+  );
+  write(
+    gpu,
+    state.origins,
+    placed.flatMap(({ origin }) => origin),
+  );
+  write(
+    gpu,
+    state.placements,
+    placed.flatMap(({ pad }) => pad),
+  );
+  for (const kind of STAGES) {
+    const rows = placed.flatMap(({ maps }) => (maps[kind] ? fieldsOf(maps[kind]) : []));
+    if (rows.length > 0) write(gpu, state.maps[kind], rows);
+  }
+}
+
+const fieldsOf = (map: Warp): number[] => WARP_FIELDS.map((field) => map[field]);
