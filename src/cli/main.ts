@@ -1,6 +1,133 @@
-// temporary entry
-import { Gpu } from '../engine/device.ts';
-import { selfTest } from '../engine/selfTest.ts';
-const gpu = await Gpu.acquire().catch((e) => { console.error(e.message, e.hint); process.exit(69); });
-console.error(gpu.adapter, await selfTest(gpu));
-gpu.close();
+// The command line. Machine output goes to stdout, words and progress to stderr; exit codes are in error.ts.
+
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT, StreamscopeError } from '../error.ts';
+import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
+import { report } from './failure.ts';
+import { taps } from './taps.ts';
+import { verify } from './verify.ts';
+import { version } from './version.ts';
+import { visualize, wholeNumber } from './visualize.ts';
+import { fetchNamed, inspectWeights, listWeights } from './weights.ts';
+
+const stop = new AbortController();
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value))
+    throw new StreamscopeError('usage', `--learning-rate is "${text}", expected a number above 0.`);
+  return value;
+}
+
+const choice = (flags: string, description: string, choices: readonly string[], byDefault: string): Option =>
+  new Option(flags, description).choices(choices).default(byDefault);
+
+function makeProgram(): Command {
+  const program = new Command('streamscope')
+    .description('Looks into the residual stream of ResNets with WebGPU kernels of its own.')
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true });
+
+  program
+    .command('doctor')
+    .description('adapter, limits, features, a one-second self-test')
+    .option('--json', 'one JSON document')
+    .option('--quiet', 'the adapter and the exit code only')
+    .action(doctor);
+
+  program
+    .command('taps')
+    .description('every tap with its shape, centre unit and receptive field')
+    .option('--weights <file>', 'mark the taps that this file can serve')
+    .option('--network <name>', 'resnet18 or resnet34', 'resnet18')
+    .option('--size <pixels>', 'rows and columns of the input', wholeNumber('--size', 32), 224)
+    .option('--json', 'one JSON document')
+    .action(taps);
+
+  const weights = program
+    .command('weights')
+    .description('weights files: list, fetch, inspect')
+    .exitOverride();
+  weights
+    .command('list')
+    .description('what can be fetched')
+    .option('--json', 'one JSON document')
+    .action(listWeights);
+  weights
+    .command('fetch <name>')
+    .description('download, resume, verify; prints the path')
+    .option('--out <folder>', 'where to (default: weights/)')
+    .action(fetchNamed);
+  weights
+    .command('inspect <file>')
+    .description('which network, which tensors, which taps it serves')
+    .option('--json', 'one JSON document with all shapes')
+    .action(inspectWeights);
+
+  program
+    .command('verify')
+    .description("every tap, gradient and a trajectory against PyTorch's; fails above the bounds")
+    .requiredOption('--weights <file>', '.pth or .safetensors')
+    .option('--goldens <folder>', "PyTorch's outputs (default: those shipped in weights/goldens)")
+    .option('--json', 'one JSON document')
+    .action(verify);
+
+  program
+    .command('visualize')
+    .description('the images that most excite chosen units')
+    .requiredOption('--weights <file>', '.pth or .safetensors')
+    .requiredOption('--units <list>', 'taps and channels: 1.1.B:0-63,2.1.O:108')
+    .requiredOption('--out <folder>', 'the run folder')
+    .addOption(
+      choice(
+        '--objective <kind>',
+        'the unit in the middle, or the mean of the channel',
+        ['center', 'channel'],
+        'center',
+      ),
+    )
+    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 2560)
+    .option('--seed <n>', 'first seed', wholeNumber('--seed', 0), 0)
+    .option('--jitter <pixels>', "below 4 is none (default: the study's, by tap)", wholeNumber('--jitter', 0))
+    .option('--learning-rate <rate>', 'of Adam', positive, 0.05)
+    .option('--size <pixels>', 'rows and columns of the image', wholeNumber('--size', 64), 224)
+    .option('--retries <n>', 'further seeds when a unit is dead or diverges', wholeNumber('--retries', 0), 2)
+    .option('--batch <n>', 'units at once', wholeNumber('--batch', 1), 1)
+    .option('--overwrite', 'make units anew that are already there')
+    .option('--json', 'one JSON line per unit')
+    .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
+    .action(async (options) => void (await visualize(options, stop.signal)));
+
+  program
+    .command('demo')
+    .description('three pictures of one channel, side by side')
+    .option('--weights <file>', '.pth or .safetensors (default: a downloaded file)')
+    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 256)
+    .option('--out <folder>', 'the run folder', 'runs/demo')
+    .action((options) => demo(options, stop.signal));
+  return program;
+}
+
+/** Runs the command line; returns the exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      console.error(`\n${signal}: stopping after the steps in flight.`);
+      stop.abort();
+    });
+  }
+  try {
+    await makeProgram().parseAsync(argv);
+    return EXIT.done;
+  } catch (error) {
+    // commander has printed its message (or the help) already
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    return report(error);
+  }
+}
+
+// exitCode would wait for handles that a lost device may keep open
+process.exit(await main(process.argv));

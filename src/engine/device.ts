@@ -66,7 +66,8 @@ export class Gpu {
   createBuffer(label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
     this.check();
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const limit = usage & GPUBufferUsage.STORAGE ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
+    const limit =
+      usage & GPUBufferUsage.STORAGE ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
     if (size > limit) {
       throw new StreamscopeError(
         'unavailable',
@@ -92,7 +93,11 @@ export class Gpu {
 
   /** Copies bytes back to the CPU; waits for the work submitted before. */
   async read(buffer: GPUBuffer, size = buffer.size): Promise<ArrayBuffer> {
-    const staging = this.createBuffer(`read ${buffer.label}`, size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
+    const staging = this.createBuffer(
+      `read ${buffer.label}`,
+      size,
+      GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    );
     try {
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, 0, staging, 0, staging.size);
@@ -123,7 +128,11 @@ async function requestAdapter(): Promise<GPUAdapter> {
     adapter = await openGpu().requestAdapter({ powerPreference: 'high-performance' });
   } catch (error) {
     if (error instanceof StreamscopeError) throw error;
-    throw new StreamscopeError('unavailable', `WebGPU could not start: ${String(error).split('\n')[0]}`, hint);
+    throw new StreamscopeError(
+      'unavailable',
+      `WebGPU could not start: ${String(error).split('\n')[0]}`,
+      hint,
+    );
   }
   if (!adapter) throw new StreamscopeError('unavailable', 'No WebGPU adapter was found.', hint);
   return adapter;

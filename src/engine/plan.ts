@@ -85,7 +85,8 @@ function allocate(gpu: Gpu, tape: Tape): GPUBuffer[] {
   tape.dispatches.forEach(({ label, pass, operands }, i) => {
     const used = pass.bindings.map((name) => operands[name]);
     for (const tensor of used) {
-      if (!tensor) throw new StreamscopeError('bug', `${label}: an operand of ${pass.bindings.join(', ')} is missing.`);
+      if (!tensor)
+        throw new StreamscopeError('bug', `${label}: an operand of ${pass.bindings.join(', ')} is missing.`);
       if (tensor.buffer) continue;
       // the smallest free buffer that fits, else a new one
       const fitting = free.filter(({ size }) => size >= tensor.bytes).sort((a, b) => a.size - b.size)[0];

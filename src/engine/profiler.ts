@@ -38,7 +38,9 @@ export async function profile(gpu: Gpu, plan: Plan): Promise<Timing[]> {
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
     device.queue.submit([encoder.finish()]);
     const nanoseconds = new BigUint64Array(await gpu.read(resolved));
-    return plan.dispatches.map((dispatch, i) => timing(dispatch, Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i])));
+    return plan.dispatches.map((dispatch, i) =>
+      timing(dispatch, Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i])),
+    );
   } finally {
     gpu.destroyBuffer(resolved);
     querySet.destroy();
@@ -62,8 +64,16 @@ export function formatTimings(timings: readonly Timing[]): string {
     `${label.padEnd(28)} ${ms.toFixed(3).padStart(9)} ms ${rate(flops, ms).padStart(8)} GFLOP/s ${rate(bytes, ms).padStart(8)} GB/s  ${shape}`;
   const total = (pick: (timing: Timing) => number) => timings.reduce((sum, timing) => sum + pick(timing), 0);
   return [
-    ...timings.map(({ label, milliseconds, flops, bytes, shape }) => row(label, milliseconds, flops, bytes, shape)),
-    row('total', total((t) => t.milliseconds), total((t) => t.flops), total((t) => t.bytes), ''),
+    ...timings.map(({ label, milliseconds, flops, bytes, shape }) =>
+      row(label, milliseconds, flops, bytes, shape),
+    ),
+    row(
+      'total',
+      total((t) => t.milliseconds),
+      total((t) => t.flops),
+      total((t) => t.bytes),
+      '',
+    ),
   ].join('\n');
 }
 

@@ -2,7 +2,7 @@
 // against the float64 reference.
 
 import { conv2d } from '../kernels/conv2d.ts';
-import { type Array64, conv2d as conv2dReference, conv2dBackwardX } from '../kernels/reference.ts';
+import { type Array64, conv2dBackwardX, conv2d as conv2dReference } from '../kernels/reference.ts';
 import type { Gpu } from './device.ts';
 import { Plan, submit } from './plan.ts';
 import { normals, PURPOSE, streamOf } from './random.ts';
@@ -25,7 +25,10 @@ export async function selfTest(gpu: Gpu): Promise<SelfTest> {
   const settings = { stride: 2, pad: [1, 1, 0, 2] as const };
   const random = (name: string, ...shape: number[]): Array64 => {
     const count = shape.reduce((a, b) => a * b, 1);
-    return { shape, data: Float64Array.from(normals({ seed: 1, stream: streamOf(name), purpose: PURPOSE.test }, count)) };
+    return {
+      shape,
+      data: Float64Array.from(normals({ seed: 1, stream: streamOf(name), purpose: PURPOSE.test }, count)),
+    };
   };
   const [x, w] = [random('x', 2, 8, 15, 17), random('w', 12, 8, 3, 3)];
   const expected = conv2dReference(x, w, settings);

@@ -24,7 +24,8 @@ export function bindingsOf(source: string): Record<string, Binding> {
 }
 
 /** Names of the overrides a .wgsl file declares. */
-const overridesOf = (source: string): string[] => [...source.matchAll(/^override\s+(\w+)/gm)].map(([, name]) => name);
+const overridesOf = (source: string): string[] =>
+  [...source.matchAll(/^override\s+(\w+)/gm)].map(([, name]) => name);
 
 /** The pipeline of a pass with these constants; made once per device. */
 export function pipelineFor(
@@ -60,13 +61,24 @@ async function createPipeline(
     const { binding, type } = declared[variable];
     return { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } };
   });
-  const layout = device.createPipelineLayout({ label: name, bindGroupLayouts: [device.createBindGroupLayout({ label: name, entries })] });
+  const layout = device.createPipelineLayout({
+    label: name,
+    bindGroupLayouts: [device.createBindGroupLayout({ label: name, entries })],
+  });
+  device.pushErrorScope('validation'); // what is wrong with the text is said below, with its line
   const module = device.createShaderModule({ label: name, code: source });
+  void device.popErrorScope();
   try {
-    return await device.createComputePipelineAsync({ label: name, layout, compute: { module, entryPoint, constants } });
+    return await device.createComputePipelineAsync({
+      label: name,
+      layout,
+      compute: { module, entryPoint, constants },
+    });
   } catch (error) {
     const { messages } = await module.getCompilationInfo();
-    const text = messages.map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`).join('; ');
+    const text = messages
+      .map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`)
+      .join('; ');
     throw new StreamscopeError('bug', `${name} does not compile: ${text || error}`);
   }
 }

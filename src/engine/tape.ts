@@ -42,7 +42,9 @@ export class Tape {
       Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape]),
     );
     const recipe = op.recipe(shapes, (settings ?? {}) as Settings);
-    const differentiable = Object.entries(inputs).some(([name, t]) => t.differentiable && name in recipe.backward);
+    const differentiable = Object.entries(inputs).some(
+      ([name, t]) => t.differentiable && name in recipe.backward,
+    );
     const outputs: Record<string, Tensor> = {};
     for (const [name, { shape, type }] of Object.entries(recipe.outputs)) {
       const label = `${op.name}.${name}`;

@@ -1,8 +1,8 @@
 // A tensor is a shape and a type, and a buffer where it has one. Tensors that outlive a step (weights, the
 // spectrum, Adam's moments, tables) own their buffer; the rest get one from the plan.
 
-import { type ElementType, elements, type Shape } from '../kernels/op.ts';
 import { StreamscopeError } from '../error.ts';
+import { type ElementType, elements, type Shape } from '../kernels/op.ts';
 import type { Gpu } from './device.ts';
 
 export type Numbers = Float32Array | Uint32Array | Int32Array;
@@ -41,7 +41,11 @@ export function createTensor(
   gpu: Gpu,
   label: string,
   shape: Shape,
-  { type = 'f32', data, differentiable = false }: { type?: ElementType; data?: ArrayLike<number>; differentiable?: boolean } = {},
+  {
+    type = 'f32',
+    data,
+    differentiable = false,
+  }: { type?: ElementType; data?: ArrayLike<number>; differentiable?: boolean } = {},
 ): Tensor {
   const tensor = new Tensor(label, shape, type, differentiable);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -57,18 +61,24 @@ export function write(gpu: Gpu, tensor: Tensor, data: ArrayLike<number>, offset 
   }
   const Type = ARRAY_TYPE[tensor.type];
   const typed = data instanceof Type ? data : Type.from(data);
-  gpu.device.queue.writeBuffer(tensor.buffer, offset * BYTES_PER_ELEMENT, typed as Numbers & ArrayBufferView<ArrayBuffer>);
+  gpu.device.queue.writeBuffer(
+    tensor.buffer,
+    offset * BYTES_PER_ELEMENT,
+    typed as Numbers & ArrayBufferView<ArrayBuffer>,
+  );
 }
 
 /** Reads a float tensor back. Waits for the work submitted before. */
 export async function read(gpu: Gpu, tensor: Tensor): Promise<Float32Array> {
-  if (!tensor.buffer) throw new StreamscopeError('bug', `read: ${tensor} has no buffer: keep it before compiling.`);
+  if (!tensor.buffer)
+    throw new StreamscopeError('bug', `read: ${tensor} has no buffer: keep it before compiling.`);
   return new Float32Array(await gpu.read(tensor.buffer, tensor.bytes));
 }
 
 /** Reads an integer tensor back. */
 export async function readIntegers(gpu: Gpu, tensor: Tensor): Promise<Uint32Array> {
-  if (!tensor.buffer) throw new StreamscopeError('bug', `read: ${tensor} has no buffer: keep it before compiling.`);
+  if (!tensor.buffer)
+    throw new StreamscopeError('bug', `read: ${tensor} has no buffer: keep it before compiling.`);
   return new Uint32Array(await gpu.read(tensor.buffer, tensor.bytes));
 }
 

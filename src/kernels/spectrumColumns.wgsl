@@ -2,6 +2,8 @@
 // z[n,c,y,fx]  = sum_fy scale[fy,fx] p[n,c,fy,fx] e^{i angle}     angle = tau fy (y + origin) / H
 // dp[n,c,fy,fx] = scale[fy,fx] sum_y dz[n,c,y,fx] e^{-i angle}
 // Complex numbers are vec2f(re, im). The window's first row is origins[step, n].x.
+// Terms are added in blocks of 16 and the blocks in turn: low frequencies are so much larger than high ones that
+// the rounding of one long sum would be 2e-5 of the result's rms at H = 224; this is 5e-6.
 
 override C : u32;
 override H : u32;
@@ -28,12 +30,16 @@ fn forward(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) g
 
   var sum = vec2f();
   var k = 0u;                                                        // fy * row mod H
-  for (var fy = 0u; fy < H; fy++) {
-    let value = scale[fy * F + fx] * p[plane + fy * F];
-    let turn = turns[k];
-    sum += vec2f(value.x * turn.x - value.y * turn.y, value.x * turn.y + value.y * turn.x);
-    k += row;
-    if (k >= H) { k -= H; }
+  for (var begin = 0u; begin < H; begin += 16) {
+    var block = vec2f();
+    for (var fy = begin; fy < min(begin + 16, H); fy++) {
+      let value = scale[fy * F + fx] * p[plane + fy * F];
+      let turn = turns[k];
+      block += vec2f(value.x * turn.x - value.y * turn.y, value.x * turn.y + value.y * turn.x);
+      k += row;
+      if (k >= H) { k -= H; }
+    }
+    sum += block;
   }
   y[id.y * C * ROWS * F + id.x] = sum;
 }
@@ -48,12 +54,16 @@ fn backward_p(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups
 
   var sum = vec2f();
   var k = fy * origins[clock[0] * groups.y + id.y].x % H;            // fy * row mod H
-  for (var row = 0u; row < ROWS; row++) {
-    let d = dy[plane + row * F];
-    let turn = turns[k];
-    sum += vec2f(d.x * turn.x + d.y * turn.y, d.y * turn.x - d.x * turn.y);
-    k += fy;
-    if (k >= H) { k -= H; }
+  for (var begin = 0u; begin < ROWS; begin += 16) {
+    var block = vec2f();
+    for (var row = begin; row < min(begin + 16, ROWS); row++) {
+      let d = dy[plane + row * F];
+      let turn = turns[k];
+      block += vec2f(d.x * turn.x + d.y * turn.y, d.y * turn.x - d.x * turn.y);
+      k += fy;
+      if (k >= H) { k -= H; }
+    }
+    sum += block;
   }
   sum *= scale[fy * F + fx];
   let i = id.y * C * H * F + id.x;

@@ -64,6 +64,10 @@ export interface Ascent {
   objective: Float32Array;
   /** norm of the gradient by the spectrum at each step */
   gradientNorm: Float32Array;
+  /** where the ascent ended: the spectrum and Adam's moments, [3,size,F,2] each */
+  spectrum: Float32Array;
+  firstMoment: Float32Array;
+  secondMoment: Float32Array;
 }
 
 export interface AscendContext {
@@ -104,12 +108,20 @@ export async function ascend(
   try {
     programs = await compilePrograms(gpu, place, layouts, parameters, state, tables, settings);
     const histories = await climb(context, programs, state, targets, settings);
-    const images = await renderImages(gpu, state.spectrum, tables);
+    const sampleOf = async (values: Promise<Float32Array>) => split(await values, targets.length);
+    const images = await sampleOf(renderImages(gpu, state.spectrum, tables));
+    const spectra = await sampleOf(read(gpu, state.spectrum));
+    const [first, second] = await Promise.all(state.moments.map((moment) => sampleOf(read(gpu, moment))));
     if (debugLevel >= 2) await printProfiles(gpu, programs);
-    const length = images.length / targets.length;
-    return histories.map((history, n) =>
-      conclude(history, images.slice(n * length, (n + 1) * length), settings.steps),
-    );
+    return histories.map((history, n) => ({
+      status: images[n].every(Number.isFinite) ? statusOf(history, settings.steps) : 'diverged',
+      image: images[n],
+      objective: Float32Array.from(history.objective),
+      gradientNorm: Float32Array.from(history.gradientNorm),
+      spectrum: spectra[n],
+      firstMoment: first[n],
+      secondMoment: second[n],
+    }));
   } finally {
     for (const { plan } of programs?.programs.values() ?? []) plan.destroy();
     destroyState(gpu, state);
@@ -224,12 +236,8 @@ function statusOf({ objective, gradientNorm }: History, steps: number): Status {
   return recent.length === Math.min(DEAD_STEPS, steps) && recent.every((norm) => norm === 0) ? 'dead' : 'ok';
 }
 
-function conclude(history: History, image: Float32Array, steps: number): Ascent {
-  const status = image.every(Number.isFinite) ? statusOf(history, steps) : 'diverged';
-  return {
-    status,
-    image,
-    objective: Float32Array.from(history.objective),
-    gradientNorm: Float32Array.from(history.gradientNorm),
-  };
+/** The samples of a batch. */
+function split(values: Float32Array, samples: number): Float32Array[] {
+  const length = values.length / samples;
+  return Array.from({ length: samples }, (_, n) => values.slice(n * length, (n + 1) * length));
 }

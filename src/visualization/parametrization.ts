@@ -39,11 +39,17 @@ export interface SpectrumTables {
   turns: Tensor;
 }
 
+/** Cosine and sine of tau k / n; exact where they are 0, so that what cannot matter gets a gradient of exactly 0. */
+function turn(k: number, n: number): [number, number] {
+  const angle = (2 * Math.PI * k) / n;
+  return [
+    (4 * k) % n === 0 && (2 * k) % n !== 0 ? 0 : Math.cos(angle),
+    (2 * k) % n === 0 ? 0 : Math.sin(angle),
+  ];
+}
+
 export function createSpectrumTables(gpu: Gpu, size: number): SpectrumTables {
-  const turns = Array.from({ length: size }, (_, k) => (2 * Math.PI * k) / size).flatMap((a) => [
-    Math.cos(a),
-    Math.sin(a),
-  ]);
+  const turns = Array.from({ length: size }, (_, k) => turn(k, size)).flat();
   const { shape, data } = frequencyScale(size, size);
   return {
     size,

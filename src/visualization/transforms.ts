@@ -121,8 +121,8 @@ export function planTransforms(
   return { settings, size, rows: Math.min(size, padded), stages };
 }
 
-/** An affine map between frames, x and y alike but for the translation: source = matrix * target + shift. */
-interface Affine {
+/** A resampling of one frame into another: source = matrix * target + shift, in (column, row). */
+export interface Affine {
   cos: number;
   sin: number;
   shift: readonly [number, number];
@@ -130,31 +130,37 @@ interface Affine {
   valid: readonly [number, number];
 }
 
-function affineOf(kind: Stage['kind'], plan: TransformPlan, draw: Draw): Affine {
-  const before = paddedFrame(plan.settings, plan.size);
-  const { content, padding, frame } = scaledFrame(before, draw.scale);
-  const translation = ([dx, dy]: readonly [number, number], n: number): Affine => {
-    const unit = n / (n - 1);
-    return { cos: 1, sin: 0, shift: [-dx * unit, -dy * unit], valid: [0, n] };
-  };
-  if (kind === 'first') return translation(draw.first, before);
-  if (kind === 'second') return translation(draw.second, frame);
-  if (kind === 'scale') {
-    const step = (before - 1) / (content - 1);
-    return {
-      cos: step,
-      sin: 0,
-      shift: [-padding * step, -padding * step],
-      valid: [padding, padding + content],
-    };
-  }
-  const [cos, sin, middle] = [Math.cos(radians(draw.angle)), Math.sin(radians(draw.angle)), (frame - 1) / 2];
+/** Moves a frame of n rows right and down by (dx, dy) n / (n - 1) pixels. */
+export function translation([dx, dy]: readonly [number, number], n: number): Affine {
+  const unit = n / (n - 1);
+  return { cos: 1, sin: 0, shift: [-dx * unit, -dy * unit], valid: [0, n] };
+}
+
+/** Stretches n rows to ceil(scale n), corners onto corners, and pads with zeros where that is less than n. */
+export function scaling(scale: number, n: number): Affine {
+  const { content, padding } = scaledFrame(n, scale);
+  const step = (n - 1) / (content - 1);
   return {
-    cos,
-    sin,
-    shift: [middle - cos * middle + sin * middle, middle - sin * middle - cos * middle],
-    valid: [0, frame],
+    cos: step,
+    sin: 0,
+    shift: [-padding * step, -padding * step],
+    valid: [padding, padding + content],
   };
+}
+
+/** Turns a frame of n rows about its middle, counter-clockwise as displayed. */
+export function rotation(degrees: number, n: number): Affine {
+  const [cos, sin, middle] = [Math.cos(radians(degrees)), Math.sin(radians(degrees)), (n - 1) / 2];
+  const shift = [middle - cos * middle + sin * middle, middle - sin * middle - cos * middle] as const;
+  return { cos, sin, shift, valid: [0, n] };
+}
+
+function affineOf(kind: Stage['kind'], { settings, size }: TransformPlan, draw: Draw): Affine {
+  const before = paddedFrame(settings, size);
+  const after = scaledFrame(before, draw.scale).frame;
+  if (kind === 'first') return translation(draw.first, before);
+  if (kind === 'scale') return scaling(draw.scale, before);
+  return kind === 'rotate' ? rotation(draw.angle, after) : translation(draw.second, after);
 }
 
 /** Where everything lies for one draw: rows of the tables that the kernels read. */
@@ -206,7 +212,11 @@ function sourceStart({ cos, sin, shift }: Affine, [x, y]: number[], rows: number
 }
 
 /** The map between the two windows: coordinates from their own first pixels, so that float32 keeps its precision. */
-function localMap({ cos, sin, shift, valid }: Affine, [x, y]: number[], [sourceX, sourceY]: number[]): Warp {
+export function localMap(
+  { cos, sin, shift, valid }: Affine,
+  [x, y]: readonly number[] = [0, 0],
+  [sourceX, sourceY]: readonly number[] = [0, 0],
+): Warp {
   return {
     xx: cos,
     xy: -sin,
