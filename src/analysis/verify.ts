@@ -1,9 +1,9 @@
 // Agreement with PyTorch, on this device: recomputes what a folder of goldens (PyTorch's outputs) holds and gives
 // one row per comparison, with the error, its bound and what the error is.
 //
-// Bounds: image parametrisation and transforms 1e-5 of the rms; taps 1e-4 of the tap's rms; input gradients a
-// cosine of 0.99999 and a relative L2 distance of 1e-3; the first Adam step 1e-4; a trajectory's losses three times
-// the deviation that PyTorch's own float32 and float64 runs show, because trajectories are chaotic.
+// Bounds: image parametrisation 1e-5 of the rms, transforms 1e-5 in relative L2; taps 1e-4 of the tap's rms; input
+// gradients a cosine of 0.99999 and a relative L2 of 1e-3; the first Adam step 1e-4; a trajectory's losses three
+// times the deviation that PyTorch's own float32 and float64 runs show, because trajectories are chaotic.
 
 import type { Gpu } from '../engine/device.ts';
 import { StreamscopeError } from '../error.ts';

@@ -25,11 +25,17 @@ export class Plan {
 
   /** Compiles all pipelines in parallel. Throws with the compiler's words when one fails. */
   static async compile(gpu: Gpu, tape: Tape): Promise<Plan> {
-    const buffers = allocate(gpu, tape);
-    const dispatches = await Promise.all(tape.dispatches.map((dispatch) => planDispatch(gpu, dispatch)));
-    const plan = new Plan(gpu, dispatches, buffers);
-    if (debugLevel >= 1) console.error(plan.describe());
-    return plan;
+    const buffers: GPUBuffer[] = [];
+    try {
+      allocate(gpu, tape, buffers);
+      const dispatches = await Promise.all(tape.dispatches.map((dispatch) => planDispatch(gpu, dispatch)));
+      const plan = new Plan(gpu, dispatches, buffers);
+      if (debugLevel >= 1) console.error(plan.describe());
+      return plan;
+    } catch (error) {
+      for (const buffer of buffers) gpu.destroyBuffer(buffer);
+      throw error;
+    }
   }
 
   get bytes(): number {
@@ -72,14 +78,13 @@ export function submit(gpu: Gpu, steps: readonly Plan[]): void {
 
 /**
  * Gives every tensor without a buffer one, from a pool: a buffer returns to the pool after the last dispatch that
- * touches its tensor. Kept tensors never return theirs.
+ * touches its tensor. Kept tensors never return theirs. New buffers are added to `all`.
  */
-function allocate(gpu: Gpu, tape: Tape): GPUBuffer[] {
+function allocate(gpu: Gpu, tape: Tape, all: GPUBuffer[]): void {
   const lastUse = new Map<Tensor, number>();
   tape.dispatches.forEach(({ pass, operands }, i) => {
     for (const name of pass.bindings) lastUse.set(operands[name], i);
   });
-  const all: GPUBuffer[] = [];
   const free: GPUBuffer[] = [];
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   tape.dispatches.forEach(({ label, pass, operands }, i) => {
@@ -99,7 +104,6 @@ function allocate(gpu: Gpu, tape: Tape): GPUBuffer[] {
       if (done && all.includes(tensor.buffer!)) free.push(tensor.buffer!);
     }
   });
-  return all;
 }
 
 async function planDispatch(gpu: Gpu, dispatch: Dispatch): Promise<PlannedDispatch> {
