@@ -9,7 +9,8 @@ const wgslAsText = {
   },
 };
 
-// Named *.gpu.test.ts: everything that acquires a device. One worker, so one device at a time.
+// Everything that acquires a device. One worker, so one device at a time.
+const onGpu = ['test/story.test.ts', 'test/**/*.gpu.test.ts'];
 const gpu = { pool: 'forks' as const, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
@@ -18,9 +19,9 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.gpu.test.ts', 'test/parity/**'] },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...onGpu, 'test/parity/**'] },
       },
-      { extends: true, test: { name: 'gpu', include: ['test/**/*.gpu.test.ts'], exclude: ['test/parity/**'], ...gpu } },
+      { extends: true, test: { name: 'gpu', include: onGpu, exclude: ['test/parity/**'], ...gpu } },
       { extends: true, test: { name: 'parity', include: ['test/parity/**/*.test.ts'], ...gpu } },
     ],
   },

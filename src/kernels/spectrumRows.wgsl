@@ -2,7 +2,7 @@
 // y[n,c,row,x]  = sum_fx weight (re cos - im sin)                 angle = tau fx (x + origin) / W
 // dz[n,c,row,fx] = weight (sum_x dy cos, -sum_x dy sin)
 // weight = NORM for fx = 0 and fx = W/2, else 2 NORM: the missing half of the spectrum mirrors this one.
-// Columns fx > W/2 (odd widths keep one more) do not count.
+// Columns fx > W/2 (odd widths keep one more) do not count. Terms are added in blocks of 16, as in spectrumColumns.
 
 override C : u32;
 override W : u32;
@@ -32,12 +32,16 @@ fn forward(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) g
 
   var sum = 0.0;
   var k = 0u;                                                        // fx * column mod W
-  for (var fx = 0u; fx <= W / 2; fx++) {
-    let value = weight(fx) * z[row * F + fx];
-    let turn = turns[k];
-    sum += value.x * turn.x - value.y * turn.y;
-    k += column;
-    if (k >= W) { k -= W; }
+  for (var begin = 0u; begin <= W / 2; begin += 16) {
+    var block = 0.0;
+    for (var fx = begin; fx < min(begin + 16, W / 2 + 1); fx++) {
+      let value = weight(fx) * z[row * F + fx];
+      let turn = turns[k];
+      block += value.x * turn.x - value.y * turn.y;
+      k += column;
+      if (k >= W) { k -= W; }
+    }
+    sum += block;
   }
   y[id.y * C * ROWS * COLUMNS + id.x] = sum;
 }
@@ -51,11 +55,15 @@ fn backward_z(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups
   var sum = vec2f();
   if (2 * fx <= W) {
     var k = fx * origins[clock[0] * groups.y + id.y].y % W;          // fx * column mod W
-    for (var column = 0u; column < COLUMNS; column++) {
-      let d = dy[row * COLUMNS + column];
-      sum += vec2f(d, -d) * turns[k];
-      k += fx;
-      if (k >= W) { k -= W; }
+    for (var begin = 0u; begin < COLUMNS; begin += 16) {
+      var block = vec2f();
+      for (var column = begin; column < min(begin + 16, COLUMNS); column++) {
+        let d = dy[row * COLUMNS + column];
+        block += vec2f(d, -d) * turns[k];
+        k += fx;
+        if (k >= W) { k -= W; }
+      }
+      sum += block;
     }
     sum *= weight(fx);
   }
