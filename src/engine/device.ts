@@ -22,8 +22,9 @@ export class Gpu {
     readonly device: GPUDevice,
     readonly info: GPUAdapterInfo,
   ) {
-    device.addEventListener('uncapturederror', ({ error }) => {
-      this.#fail('bug', `The GPU rejected a command: ${error.message.split('\n')[0]}`);
+    device.addEventListener('uncapturederror', (event) => {
+      event.preventDefault(); // Dawn would print it; it is thrown instead
+      this.#fail('bug', `The GPU rejected a command: ${event.error.message.split('\n')[0]}`);
     });
     void device.lost.then(({ message }) => {
       if (!this.#closing) this.#fail('stopped', `The GPU was lost: ${message || 'no reason given'}.`);

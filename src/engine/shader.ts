@@ -37,7 +37,7 @@ export function pipelineFor(
 ): Promise<GPUComputePipeline> {
   const declared = new Set(overridesOf(source));
   const used = Object.fromEntries(Object.entries(constants).filter(([name]) => declared.has(name)));
-  const key = JSON.stringify([label.split('.')[0], pass.entryPoint, used]);
+  const key = JSON.stringify([source, pass.entryPoint, used]);
   const known = gpu.pipelines.get(key);
   if (known) return known;
   const made = createPipeline(gpu, label, source, pass, used);

@@ -1,0 +1,156 @@
+// What every kernel promises, read from the text of the .wgsl files and from the descriptors beside them.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { add } from '../../src/kernels/add.ts';
+import { batchNorm } from '../../src/kernels/batchNorm.ts';
+import { colour } from '../../src/kernels/colour.ts';
+import { conv2d } from '../../src/kernels/conv2d.ts';
+import { globalAveragePool } from '../../src/kernels/globalAveragePool.ts';
+import { linear } from '../../src/kernels/linear.ts';
+import { maxPool } from '../../src/kernels/maxPool.ts';
+import { normalize } from '../../src/kernels/normalize.ts';
+import { objective } from '../../src/kernels/objective.ts';
+import { type Pass, type Recipe, WORKGROUP_SIZE } from '../../src/kernels/op.ts';
+import { pad } from '../../src/kernels/pad.ts';
+import { relu } from '../../src/kernels/relu.ts';
+import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
+import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
+import { adam, advance, trace } from '../../src/kernels/update.ts';
+import { warp } from '../../src/kernels/warp.ts';
+
+const folder = fileURLToPath(new URL('../../src/kernels/', import.meta.url));
+const files = readdirSync(folder).filter((name) => name.endsWith('.wgsl'));
+const text = (file: string) => readFileSync(folder + file, 'utf8');
+const code = (source: string) => source.replaceAll(/\/\/.*/g, '');
+
+interface Kernel {
+  source: string;
+  constants: Record<string, number>;
+  passes: Pass[];
+}
+
+const x = [2, 3, 6, 5];
+const square = [0, 0, 0, 0] as const;
+const op = ({ name, source }: { name: string; source: string }, recipe: Recipe): [string, Kernel] => [
+  name,
+  {
+    source,
+    constants: { ...recipe.constants, ACCUMULATE: 0 },
+    passes: [recipe.forward, ...Object.values(recipe.backward)],
+  },
+];
+const clock = [1];
+const spectrum = { turns: [6, 2], origins: [1, 2, 2], clock };
+
+const kernels = new Map<string, Kernel>([
+  op(add, add.recipe({ a: x, b: x }, { offset: [0, 0] })),
+  op(batchNorm, batchNorm.recipe({ x, gamma: [3], beta: [3], mean: [3], variance: [3] }, { eps: 1e-5 })),
+  op(colour, colour.recipe({ x }, {})),
+  op(conv2d, conv2d.recipe({ x, w: [4, 3, 3, 3] }, { stride: 1, pad: square })),
+  op(globalAveragePool, globalAveragePool.recipe({ x }, {})),
+  op(linear, linear.recipe({ x: [2, 3], w: [4, 3], b: [4] }, {})),
+  op(maxPool, maxPool.recipe({ x }, { size: 2, stride: 2, pad: square })),
+  op(normalize, normalize.recipe({ x }, {})),
+  op(objective, objective.recipe({ x, channels: [2] }, { region: [0, 0, 1, 1] })),
+  op(pad, pad.recipe({ x, placements: [1, 2, 4], clock }, { frame: [6, 5], size: [8, 8] })),
+  op(relu, relu.recipe({ x }, {})),
+  op(
+    spectrumColumns,
+    spectrumColumns.recipe({ p: [2, 3, 6, 4, 2], scale: [6, 4], ...spectrum }, { rows: 6 }),
+  ),
+  op(spectrumRows, spectrumRows.recipe({ z: [2, 3, 6, 4, 2], ...spectrum }, { frame: [6, 6], columns: 6 })),
+  op(warp, warp.recipe({ x, maps: [1, 2, 10], clock }, { size: [6, 5] })),
+  ...[adam(x), trace(x), advance()].map(
+    ({ name, source, constants, pass }) => [name, { source, constants, passes: [pass] }] as [string, Kernel],
+  ),
+]);
+
+/** The text of an entry point, and of the functions it may call. */
+function bodyOf(source: string, entryPoint: string): string {
+  const joined = code(source).replaceAll(/@compute @workgroup_size\(\d+\)\s*fn/g, '@compute fn');
+  const functions = joined.split(/^(?=@compute|fn )/m).slice(1);
+  return functions
+    .filter((part) => !part.startsWith('@compute') || part.includes(`fn ${entryPoint}(`))
+    .join('');
+}
+
+describe.each(files)('%s', (file) => {
+  const source = text(file);
+  const entryPoints = [...code(source).matchAll(/@workgroup_size\((\d+)\)\s*fn (\w+)\(/g)];
+  const names = entryPoints.map(([, , name]) => name);
+
+  test('belongs to a descriptor, which passes it on as it stands', () => {
+    expect([...kernels.values()].some((kernel) => kernel.source === source)).toBe(true);
+  });
+
+  test('is at most 120 lines and starts with what it computes', () => {
+    expect(source.trimEnd().split('\n').length).toBeLessThanOrEqual(120);
+    expect(source).toMatch(/^\/\/ \S/);
+  });
+
+  test('has no entry point but of the workgroup size, except the one that is a single invocation', () => {
+    expect(entryPoints.length).toBeGreaterThan(0);
+    for (const [, size, name] of entryPoints)
+      expect([name, Number(size)]).toEqual([name, name === 'advance' ? 1 : WORKGROUP_SIZE]);
+  });
+
+  test('has forward and backward together, and then ACCUMULATE, off unless asked for', () => {
+    const backward = names.filter((name) => name.startsWith('backward_'));
+    expect(names.includes('forward')).toBe(backward.length > 0);
+    expect(/^override ACCUMULATE : bool = false;$/m.test(source)).toBe(backward.length > 0);
+    for (const name of backward) {
+      expect(bodyOf(source, name), name).toMatch(/if \(ACCUMULATE\) \{ \w+ \+= /);
+      expect(source, `${name} writes its gradient`).toContain(
+        `read_write> d${name.slice('backward_'.length)} `,
+      );
+    }
+  });
+
+  test('numbers its bindings from 0 without gaps', () => {
+    const numbers = [...source.matchAll(/@binding\((\d+)\)/g)].map(([, number]) => Number(number));
+    expect(numbers).toEqual(numbers.map((_, i) => i));
+  });
+});
+
+describe.each([...kernels])('%s', (_, { source, constants, passes }) => {
+  const declared = [...source.matchAll(/var<storage,\s*\w+>\s*(\w+)/g)].map(([, name]) => name);
+  const overrides = [...source.matchAll(/^override (\w+)/gm)].map(([, name]) => name);
+
+  test('names entry points of the file, all of those of an op', () => {
+    for (const { entryPoint } of passes) expect(source).toMatch(new RegExp(`fn ${entryPoint}\\(`));
+    const backward = [...source.matchAll(/fn (backward_\w+)\(/g)].map(([, name]) => name);
+    if (backward.length > 0)
+      expect(passes.map(({ entryPoint }) => entryPoint)).toEqual(['forward', ...backward]);
+  });
+
+  test('binds exactly the variables that the entry point reads or writes', () => {
+    for (const { entryPoint, bindings } of passes) {
+      const body = bodyOf(source, entryPoint);
+      // pad and warp read x in a function that only forward calls
+      const used = declared.filter((name) => new RegExp(`(?<![.\\w])${name}\\[`).test(body));
+      expect(declared, entryPoint).toEqual(expect.arrayContaining([...bindings]));
+      for (const name of bindings) expect(used, `${entryPoint} uses ${name}`).toContain(name);
+      for (const name of used)
+        if (name !== 'x') expect(bindings, `${entryPoint} binds ${name}`).toContain(name);
+    }
+  });
+
+  test('sets the constants that the file declares', () => {
+    for (const name of Object.keys(constants)) {
+      if (name !== 'ACCUMULATE' || passes.length > 1) expect(overrides, name).toContain(name);
+    }
+    // trace and advance share a file; advance uses none of its constants
+    if (passes[0].entryPoint !== 'advance')
+      expect(Object.keys(constants)).toEqual(expect.arrayContaining(overrides));
+    for (const value of Object.values(constants)) expect(Number.isFinite(value)).toBe(true);
+  });
+
+  test('covers every element with invocations', () => {
+    for (const { invocations, flops } of passes) {
+      for (const count of invocations) expect(Number.isInteger(count) && count > 0).toBe(true);
+      expect(flops).toBeGreaterThan(0);
+    }
+  });
+});
