@@ -1,18 +1,29 @@
-// Goldens of the network: what every tap holds for a photograph (c_act_*, whole frames), and the gradient of a
-// centre unit by the network's input (d_grad_*, d_stat_*; computed here in its receptive field alone).
+// Goldens of the network: what every tap holds for an image (c_act_*, whole frames), and the gradient of a centre
+// unit by the network's input (d_grad_*, d_stat_*; computed here in its receptive field alone). An image is given as
+// the normalised input, c_NAME_input, or as its pixels, c_NAME_u8.
 
 import { Plan, submit } from '../engine/plan.ts';
 import { gradientOf, Tape } from '../engine/tape.ts';
 import { createTensor, destroy, read } from '../engine/tensor.ts';
+import { IMAGENET_MEAN, IMAGENET_STD } from '../kernels/imageReference.ts';
 import { objective } from '../kernels/objective.ts';
+import type { NpyArray } from '../model/npy.ts';
 import { layoutOf, rowsOf } from '../model/receptiveField.ts';
 import { recordResnet } from '../model/resnet.ts';
 import { findTap } from '../model/taps.ts';
-import { BOUNDS, cosineDistance, type Row, relativeL2, type VerifyContext } from './verify.ts';
+import {
+  BOUNDS,
+  cosineDistance,
+  type Golden,
+  type Goldens,
+  type Row,
+  relativeL2,
+  type VerifyContext,
+} from './verify.ts';
 
-const ACTIVATION = /^c_act_(photo\d+)_(.+)$/;
-const MAP = /^c_full_(photo\d+)_(.+)_ch(\d+)$/;
-const GRADIENT = /^d_(grad|stat)_(photo\d+)_(.+)_ch(\d+)$/;
+const ACTIVATION = /^c_act_([a-z]+\d+)_(.+)$/;
+const MAP = /^c_full_([a-z]+\d+)_(.+)_ch(\d+)$/;
+const GRADIENT = /^d_(grad|stat)_([a-z]+\d+)_(.+)_ch(\d+)$/;
 
 export async function* verifyNetwork(context: VerifyContext): AsyncGenerator<Row> {
   const names = Object.keys(context.goldens.manifest);
@@ -75,13 +86,28 @@ const rms = (values: ArrayLike<number>): number =>
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(b).reduce((most, value, i) => Math.max(most, Math.abs(value - a[i])), 0);
 
+/** The network's input [3,n,n] for an image. */
+async function networkInput(goldens: Goldens, image: string) {
+  if (`c_${image}_input` in goldens.manifest) return goldens.load(`c_${image}_input`);
+  const { shape, data: pixels } = await goldens.load(`c_${image}_u8`);
+  const n = shape[0];
+  // rounded after every operation, as PyTorch's float32 does
+  const { fround } = Math;
+  const data = Float32Array.from({ length: 3 * n * n }, (_, i) => {
+    const [c, pixel] = [Math.floor(i / n / n), i % (n * n)];
+    const centred = fround(fround(pixels[3 * pixel + c] / 255) - fround(IMAGENET_MEAN[c]));
+    return centred / fround(IMAGENET_STD[c]);
+  });
+  return { shape: [3, n, n], data };
+}
+
 /** The whole frames [1,C,rows,rows] of several places for one photograph. */
 async function wholeMaps(
   { gpu, network, parameters, goldens }: VerifyContext,
   photo: string,
   places: readonly string[],
 ) {
-  const input = await goldens.load(`c_${photo}_input`);
+  const input = await networkInput(goldens, photo);
   const layout = layoutOf(network, input.shape[1], [
     { place: 'input', region: 'all' },
     ...places.map((place) => ({ place, region: 'all' as const })),
@@ -158,9 +184,22 @@ async function* verifyGradient(context: VerifyContext, name: string): AsyncGener
     yield row(', norm', Math.abs(norm - facts.l2!) / facts.l2!, bound, 'relative');
     return;
   }
-  const expected = await goldens.load(name);
-  yield row(', direction', cosineDistance(gradient, expected.data), BOUNDS.cosine, '1 - cosine');
-  yield row('', relativeL2(gradient, expected.data), BOUNDS.gradient, 'relative L2');
+  const expected = wholeFrame(goldens.manifest[name], await goldens.load(name));
+  yield row(', direction', cosineDistance(gradient, expected), BOUNDS.cosine, '1 - cosine');
+  yield row('', relativeL2(gradient, expected), BOUNDS.gradient, 'relative L2');
+}
+
+/** A gradient by the whole input. A golden may hold only the window outside of which it is exactly 0. */
+function wholeFrame({ params }: Golden, { shape, data }: NpyArray): ArrayLike<number> {
+  const { window, frame } = (params ?? {}) as { window?: [number, number]; frame?: number };
+  if (!window || !frame) return data;
+  const [C, rows, columns] = shape;
+  const whole = new Float32Array(C * frame * frame);
+  for (let line = 0; line < C * rows; line++) {
+    const [c, y] = [Math.floor(line / rows), window[0] + (line % rows)];
+    whole.set(data.subarray(line * columns, (line + 1) * columns), (c * frame + y) * frame + window[1]);
+  }
+  return whole;
 }
 
 /** A centre unit and its gradient by the whole input [3,n,n], computed in the unit's receptive field. */
@@ -170,7 +209,7 @@ async function centreGradient(
   place: string,
   channel: number,
 ) {
-  const input = await goldens.load(`c_${photo}_input`);
+  const input = await networkInput(goldens, photo);
   const n = input.shape[1];
   const layout = layoutOf(network, n, [{ place, region: 'centre' }]);
   const { start } = layout.windows.get('input')!;

@@ -46,10 +46,15 @@ export async function fetchNamed(name: string, { out }: { out?: string }): Promi
         entries.map((e) => e.name),
       ),
     );
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  let lastLine = 0;
   const onProgress = (done: number, total: number | undefined) => {
-    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
-    if (process.stderr.isTTY)
-      process.stderr.write(`\r${name}: ${megabytes(done)}${total ? ` of ${megabytes(total)}` : ''} `);
+    const line = `${name}: ${megabytes(done)}${total ? ` of ${megabytes(total)}` : ''}`;
+    if (process.stderr.isTTY) process.stderr.write(`\r${line} `);
+    else if (performance.now() - lastLine > 5000) {
+      lastLine = performance.now();
+      console.error(line);
+    }
   };
   const { path, bytes, sha256, status } = await fetchWeights({
     ...entry,

@@ -7,7 +7,7 @@ import { type Unit, unitName } from '../model/taps.ts';
 import { type AscendContext, type AscendSettings, type Ascent, ascend, type Status } from './ascend.ts';
 import { studyJitter } from './jitter.ts';
 import { measureObjective } from './measure.ts';
-import { fromBytes, toBytes } from './png.ts';
+import { fromBytes, toBytes } from './pixels.ts';
 import { ANGLES, SCALES } from './transforms.ts';
 
 export interface CampaignSettings extends Omit<AscendSettings, 'transforms'> {
