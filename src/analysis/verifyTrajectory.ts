@@ -54,7 +54,7 @@ async function* verifyOne(
     const { step = 1 } = (goldens.manifest[`${name}_image0`].params ?? {}) as { step?: number };
     const n = shape[1];
     const { image } = await run(0);
-    const kept = image.filter((_, i) => i % n % step === 0 && (Math.floor(i / n) % n) % step === 0);
+    const kept = image.filter((_, i) => (i % n) % step === 0 && (Math.floor(i / n) % n) % step === 0);
     const expected = await goldens.load(`${name}_image0`);
     yield row('first image', errorOverRms(kept, expected.data), BOUNDS.image, 'max / rms');
   }

@@ -7,6 +7,9 @@ import { StreamscopeError } from '../error.ts';
 
 const LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage'] as const;
 
+/** Used where the adapter has them. */
+const FEATURES = ['timestamp-query', 'subgroups'] as const;
+
 /** Adapters that compute on the CPU: fine for checking and small work, refused by benchmarks of GPUs. */
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader/i;
 
@@ -35,7 +38,7 @@ export class Gpu {
   static async acquire(): Promise<Gpu> {
     const adapter = await requestAdapter();
     const requiredFeatures: GPUFeatureName[] = [];
-    if (adapter.features.has('timestamp-query')) requiredFeatures.push('timestamp-query');
+    for (const feature of FEATURES) if (adapter.features.has(feature)) requiredFeatures.push(feature);
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
     return new Gpu(await waitFor(adapter.requestDevice({ requiredFeatures, requiredLimits })), adapter.info);
   }
@@ -48,6 +51,16 @@ export class Gpu {
 
   get isSoftware(): boolean {
     return SOFTWARE.test(this.adapter);
+  }
+
+  /**
+   * Invocations of every subgroup where kernels may count on it: a software adapter, whose subgroup is a SIMD vector
+   * of one size. Undefined elsewhere.
+   */
+  get simdLanes(): number | undefined {
+    const { subgroupMinSize, subgroupMaxSize } = this.info;
+    const known = this.device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
+    return known && this.isSoftware && subgroupMaxSize <= 16 ? subgroupMaxSize : undefined;
   }
 
   /** Throws the first error that the device has reported. */

@@ -118,7 +118,10 @@ async function planDispatch(gpu: Gpu, dispatch: Dispatch): Promise<PlannedDispat
       resource: { buffer: operands[name].buffer!, size: operands[name].bytes },
     })),
   });
-  const workgroups = [Math.ceil(pass.invocations[0] / WORKGROUP_SIZE), pass.invocations[1]] as const;
+  const workgroups = [
+    Math.ceil(pass.invocations[0] / (pass.workgroupSize ?? WORKGROUP_SIZE)),
+    pass.invocations[1],
+  ] as const;
   const limit = gpu.device.limits.maxComputeWorkgroupsPerDimension;
   if (Math.max(...workgroups) > limit) {
     throw new StreamscopeError(

@@ -52,7 +52,8 @@ export class Tape {
     }
     const { constants, forward, backward } = recipe;
     const operands = { ...inputs, ...outputs };
-    this.dispatches.push({ label: op.name, source: op.source, pass: forward, constants, operands });
+    const source = forward.source ?? op.source;
+    this.dispatches.push({ label: op.name, source, pass: forward, constants, operands });
     this.#applications.push({ op: op as Op<never>, backward, constants, inputs, outputs });
     return outputs.y;
   }
@@ -76,9 +77,9 @@ export class Tape {
         gradients.set(input, gradient);
         this.dispatches.push({
           label: `${op.name}.backward ${name}`,
-          source: op.source,
+          source: pass.source ?? op.source,
           pass,
-          constants: { ...constants, ACCUMULATE: earlier ? 1 : 0 },
+          constants: { ...(pass.constants ?? constants), ACCUMULATE: earlier ? 1 : 0 },
           operands: { ...inputs, ...outputs, dy: arrived, [`d${name}`]: gradient },
         });
       }

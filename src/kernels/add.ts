@@ -25,7 +25,7 @@ export const add: Op<AddSettings> = {
       constants: { C, H, W, P, Q, TOP: top, LEFT: left },
       forward: { entryPoint: 'forward', bindings: ['a', 'b', 'y'], invocations: perElement(b), flops },
       backward: {
-        a: { entryPoint: 'backward_a', bindings: ['dy', 'da'], invocations: perElement(a), flops },
+        a: { entryPoint: 'backward_a', bindings: ['a', 'dy', 'da'], invocations: perElement(a), flops },
         b: { entryPoint: 'backward_b', bindings: ['dy', 'db'], invocations: perElement(b), flops },
       },
     };

@@ -1,5 +1,6 @@
 // y  = a[window] + b       the residual sum; the window of a starts at (TOP, LEFT) and has the size of b
 // da = dy inside the window, 0 outside            db = dy
+// RECTIFY: the sum takes max(a, 0), and da is 0 where a <= 0
 
 override C : u32;
 override H : u32;
@@ -8,6 +9,7 @@ override P : u32;
 override Q : u32;
 override TOP : u32;
 override LEFT : u32;
+override RECTIFY : bool = false;
 override ACCUMULATE : bool = false;
 
 @group(0) @binding(0) var<storage, read> a : array<f32>;             // [N,C,H,W]
@@ -24,7 +26,9 @@ fn forward(@builtin(global_invocation_id) id : vec3u) {
   let h = id.x / Q % P + TOP;
   let v = id.x % Q + LEFT;
   let i = id.y * C * P * Q + id.x;
-  y[i] = a[((id.y * C + c) * H + h) * W + v] + b[i];
+  var bypass = a[((id.y * C + c) * H + h) * W + v];
+  if (RECTIFY) { bypass = max(bypass, 0.0); }
+  y[i] = bypass + b[i];
 }
 
 @compute @workgroup_size(64)
@@ -38,6 +42,7 @@ fn backward_a(@builtin(global_invocation_id) id : vec3u) {
   if (h >= TOP && h < TOP + P && v >= LEFT && v < LEFT + Q) {
     d = dy[((id.y * C + c) * P + h - TOP) * Q + v - LEFT];
   }
+  if (RECTIFY) { d = select(0.0, d, a[i] > 0.0); }
   if (ACCUMULATE) { d += da[i]; }
   da[i] = d;
 }

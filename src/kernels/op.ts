@@ -24,6 +24,12 @@ export interface Pass {
   invocations: readonly [number, number];
   /** multiplications and additions, for the profiler */
   flops: number;
+  /** generated text, where it is not the op's .wgsl */
+  source?: string;
+  /** instead of the recipe's, where the pass is another op's */
+  constants?: Record<string, number>;
+  /** instead of WORKGROUP_SIZE */
+  workgroupSize?: number;
 }
 
 /** An op applied to shapes: what it makes and how it runs. */
@@ -42,7 +48,7 @@ export interface Op<Settings = Record<never, never>> {
   recipe(shapes: Record<string, Shape>, settings: Settings): Recipe;
 }
 
-/** Every kernel uses this workgroup size along x; the WGSL files repeat it. */
+/** The workgroup size along x of every .wgsl file, which repeats it. */
 export const WORKGROUP_SIZE = 64;
 
 export const elements = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);

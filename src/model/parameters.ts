@@ -4,10 +4,11 @@
 import type { Gpu } from '../engine/device.ts';
 import { createTensor, destroy, type Tensor } from '../engine/tensor.ts';
 import { StreamscopeError } from '../error.ts';
+import { packConvolution } from '../kernels/fusedConv.ts';
 import type { Shape } from '../kernels/op.ts';
 import type { Network } from './network.ts';
 import { tapsOf } from './taps.ts';
-import type { Weights } from './weights.ts';
+import type { Weights, WeightTensor } from './weights.ts';
 
 const BATCH_NORM_FIELDS = {
   gamma: 'weight',
@@ -91,6 +92,9 @@ export function requireTensors(
   }
 }
 
+/** torchvision's batch norms */
+export const BATCH_NORM = { eps: 1e-5 };
+
 export class Parameters {
   readonly #tensors = new Map<string, Tensor>();
 
@@ -103,13 +107,7 @@ export class Parameters {
   get(name: string): Tensor {
     let tensor = this.#tensors.get(name);
     if (!tensor) {
-      const found = this.weights.get(name);
-      if (!found)
-        throw new StreamscopeError(
-          'badInput',
-          `${name} is missing from the weights.`,
-          'See weights/README.md.',
-        );
+      const found = this.#found(name);
       tensor = createTensor(this.gpu, name, found.shape, { data: found.data });
       this.#tensors.set(name, tensor);
     }
@@ -121,6 +119,44 @@ export class Parameters {
     const { gamma, beta, mean, variance } = BATCH_NORM_FIELDS;
     const get = (field: string) => this.get(`${module}.${field}`);
     return { gamma: get(gamma), beta: get(beta), mean: get(mean), variance: get(variance) };
+  }
+
+  /** A convolution with its batch norm folded in, packed for fusedConv, uploaded once. */
+  packed(conv: string, bn: string, stride: number): Record<'w' | 'v' | 'bias', Tensor> {
+    const names = { w: `${conv} packed`, v: `${conv} packed for the gradient`, bias: `${conv} bias` };
+    if (!this.#tensors.has(names.w)) {
+      const [weight, ...norm] = [
+        `${conv}.weight`,
+        ...Object.values(BATCH_NORM_FIELDS).map((field) => `${bn}.${field}`),
+      ].map((name) => this.#found(name));
+      const [gamma, beta, mean, variance] = norm.map(({ data }) => data);
+      const { w, v, bias } = packConvolution(weight.data, weight.shape, stride, {
+        gamma,
+        beta,
+        mean,
+        variance,
+        ...BATCH_NORM,
+      });
+      this.#tensors.set(names.w, createTensor(this.gpu, names.w, w.shape, { data: w.data }));
+      this.#tensors.set(names.v, createTensor(this.gpu, names.v, v.shape, { data: v.data }));
+      this.#tensors.set(names.bias, createTensor(this.gpu, names.bias, [bias.length], { data: bias }));
+    }
+    return {
+      w: this.#tensors.get(names.w)!,
+      v: this.#tensors.get(names.v)!,
+      bias: this.#tensors.get(names.bias)!,
+    };
+  }
+
+  #found(name: string): WeightTensor {
+    const found = this.weights.get(name);
+    if (!found)
+      throw new StreamscopeError(
+        'badInput',
+        `${name} is missing from the weights.`,
+        'See weights/README.md.',
+      );
+    return found;
   }
 
   destroy(): void {

@@ -22,7 +22,9 @@ export interface Filter {
 
 export const STEM: Filter = { size: 7, stride: 2, pad: 3 };
 export const POOL: Filter = { size: 3, stride: 2, pad: 1 };
-export const convolutions = (block: Block): { conv1: Filter; conv2: Filter; bypass: Filter } => ({
+export const convolutions = (
+  block: Pick<Block, 'stride'>,
+): { conv1: Filter; conv2: Filter; bypass: Filter } => ({
   conv1: { size: 3, stride: block.stride, pad: 1 },
   conv2: { size: 3, stride: 1, pad: 1 },
   bypass: { size: 1, stride: block.stride, pad: 0 },
@@ -86,6 +88,8 @@ export interface Layout {
   frame: number;
   /** by place, only those that are needed */
   windows: ReadonlyMap<string, Interval>;
+  /** places whose values are wanted for themselves */
+  targets: ReadonlySet<string>;
 }
 
 /** What must be computed, and where, to know the targets for an input of `frame` rows. */
@@ -124,7 +128,7 @@ export function layoutOf(network: Network, frame: number, targets: readonly Targ
   }
   through('maxpool', POOL, 'conv1');
   through('conv1', STEM, 'input');
-  return { network, frame, windows };
+  return { network, frame, windows, targets: new Set(targets.map(({ place }) => place)) };
 }
 
 /** Rows of a place's window: what a tensor of it has. */

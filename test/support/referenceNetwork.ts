@@ -81,7 +81,7 @@ export function referenceNetwork(
   if (place === 'maxpool') return [stream, streamBack];
   let input = 'maxpool';
   for (const { name, module, ...block } of network.blocks) {
-    const filters = convolutions({ name, module, ...block });
+    const filters = convolutions(block);
     const before = streamBack;
     const source = stream;
     let bypass: [Array64, Backward] = [source, (dy) => dy];

@@ -1,0 +1,78 @@
+// A convolution with its batch norm and what surrounds it, recorded in one of two ways that give the same numbers:
+// plain, one op after the other, as the equations say; or fused into one kernel where a subgroup is a SIMD vector.
+// The stream holds sums before their ReLU, so `rectify` says that a reader takes max(x, 0).
+
+import type { Tape } from '../engine/tape.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { add } from '../kernels/add.ts';
+import { batchNorm } from '../kernels/batchNorm.ts';
+import { conv2d } from '../kernels/conv2d.ts';
+import { fusedConv } from '../kernels/fusedConv.ts';
+import type { Conv2dSettings } from '../kernels/reference.ts';
+import { relu } from '../kernels/relu.ts';
+import { BATCH_NORM, type Parameters } from './parameters.ts';
+
+export interface Convolution extends Conv2dSettings {
+  /** names of the weights: "layer1.0.conv1" and "layer1.0.bn1" */
+  conv: string;
+  bn: string;
+  /** rows and columns of the square filter */
+  size: number;
+  /** read max(x, 0) */
+  rectify: boolean;
+}
+
+/** A tensor that is added, from row and column `offset` on, as it is or as max(a, 0). */
+export interface Bypass {
+  tensor: Tensor;
+  offset: number;
+  rectify: boolean;
+}
+
+export interface Layers {
+  /** bn(conv(x)) */
+  convolve(x: Tensor, convolution: Convolution): Tensor;
+  /** bn(conv(x)) + bypass, without the first term for itself */
+  convolveAndAdd(x: Tensor, convolution: Convolution, bypass: Bypass): Tensor;
+  /** b + bypass */
+  add(b: Tensor, bypass: Bypass): Tensor;
+  /** max(x, 0) */
+  rectify(x: Tensor): Tensor;
+}
+
+/** One op after the other. A ReLU that two readers want is computed once. */
+export function plainLayers(tape: Tape, parameters: Parameters): Layers {
+  const rectified = new Map<Tensor, Tensor>();
+  const rectify = (x: Tensor): Tensor => {
+    const y = rectified.get(x) ?? tape.apply(relu, { x });
+    rectified.set(x, y);
+    return y;
+  };
+  const sum = (b: Tensor, { tensor, offset, rectify: isRectified }: Bypass) =>
+    tape.apply(add, { a: isRectified ? rectify(tensor) : tensor, b }, { offset: [offset, offset] });
+  const convolve = (x: Tensor, { conv, bn, stride, pad, rectify: isRectified }: Convolution) => {
+    const w = parameters.get(`${conv}.weight`);
+    const y = tape.apply(conv2d, { x: isRectified ? rectify(x) : x, w }, { stride, pad });
+    return tape.apply(batchNorm, { x: y, ...parameters.batchNorm(bn) }, BATCH_NORM);
+  };
+  return {
+    convolve,
+    convolveAndAdd: (x, convolution, bypass) => sum(convolve(x, convolution), bypass),
+    add: sum,
+    rectify,
+  };
+}
+
+/** One kernel for all, on subgroups of `lanes` invocations. */
+export function fusedLayers(tape: Tape, parameters: Parameters, lanes: number): Layers {
+  const plain = plainLayers(tape, parameters);
+  const convolve = (x: Tensor, { conv, bn, size, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
+    const settings = { filter: [size, size] as const, stride, pad, rectify, lanes };
+    const inputs = { x, ...parameters.packed(conv, bn, stride) };
+    if (!bypass) return tape.apply(fusedConv, inputs, settings);
+    const { offset, rectify: isRectified, tensor } = bypass;
+    const added = { offset: [offset, offset] as const, rectify: isRectified };
+    return tape.apply(fusedConv, { ...inputs, a: tensor }, { ...settings, bypass: added });
+  };
+  return { ...plain, convolve: (x, convolution) => convolve(x, convolution), convolveAndAdd: convolve };
+}
