@@ -40,11 +40,13 @@ fn forward(@builtin(global_invocation_id) id : vec3u) {
   for (var c = 0u; c < C; c++) {
     let x_plane = i32((id.y * C + c)) * H * W + top * W + left;
     let w_plane = i32(k * C + c) * R * S;
+    var part = 0.0;                    // by itself: fewer roundings of a large sum
     for (var r = r_begin; r < r_end; r++) {
       for (var s = s_begin; s < s_end; s++) {
-        sum += w[w_plane + r * S + s] * x[x_plane + r * W + s];
+        part += w[w_plane + r * S + s] * x[x_plane + r * W + s];
       }
     }
+    sum += part;
   }
   y[id.y * K * u32(P * Q) + id.x] = sum;
 }
@@ -67,11 +69,13 @@ fn backward_x(@builtin(global_invocation_id) id : vec3u) {
     for (var k = 0u; k < K; k++) {
       let dy_plane = i32(id.y * K + k) * P * Q;
       let w_plane = i32(k * C + c) * R * S;
+      var part = 0.0;
       for (var p = p_low; p < p_high; p++) {
         for (var q = q_low; q < q_high; q++) {
-          sum += w[w_plane + (h - p * STRIDE) * S + v - q * STRIDE] * dy[dy_plane + p * Q + q];
+          part += w[w_plane + (h - p * STRIDE) * S + v - q * STRIDE] * dy[dy_plane + p * Q + q];
         }
       }
+      sum += part;
     }
   }
   let i = id.y * C * u32(H * W) + id.x;

@@ -11,7 +11,8 @@ import addSource from './add.wgsl';
 import { outputSize } from './conv2d.ts';
 import { elements, expect, expectShape, type Op, type Pass, perElement, type Shape } from './op.ts';
 import type { AddSettings, Conv2dSettings } from './reference.ts';
-import { type SimdConvolution, simdConvolution, workgroupsOf } from './simdConvolution.ts';
+import { type SimdConvolution, simdConvolution } from './simdConvolution.ts';
+import { simdPass } from './simdPass.ts';
 
 export interface FusedConvSettings extends Conv2dSettings {
   /** rows and columns of the filter */
@@ -61,7 +62,7 @@ export const fusedConv: Op<FusedConvSettings> = {
   },
 };
 
-function forwardPass([N, C, H, W]: Shape, y: Shape, settings: FusedConvSettings, a: Shape | undefined): Pass {
+function forwardPass([, C, H, W]: Shape, y: Shape, settings: FusedConvSettings, a: Shape | undefined): Pass {
   const {
     filter: [R, S],
     stride,
@@ -85,7 +86,7 @@ function forwardPass([N, C, H, W]: Shape, y: Shape, settings: FusedConvSettings,
     const there = `a[((n * ${K} + k) * ${A} + u32(p + ${bypass.offset[0]})) * ${B} + u32(q + ${bypass.offset[1]})]`;
     sum += bypass.rectify ? ` + max(${there}, 0.0)` : ` + ${there}`;
   }
-  const source = simdConvolution(conv, {
+  const text = simdConvolution(conv, {
     entryPoint: 'forward',
     declarations: declarations.join('\n'),
     read: 'x',
@@ -94,14 +95,7 @@ function forwardPass([N, C, H, W]: Shape, y: Shape, settings: FusedConvSettings,
   });
   const bindings = ['x', 'w', 'bias', 'y', ...(bypass ? ['a'] : [])];
   const flops = 2 * elements(y) * C * R * S;
-  return {
-    entryPoint: 'forward',
-    bindings,
-    source,
-    workgroupSize: lanes,
-    invocations: [workgroupsOf(conv) * lanes, N],
-    flops,
-  };
+  return simdPass({ entryPoint: 'forward', bindings, invocations: perElement(y), flops }, lanes, text);
 }
 
 /**
@@ -109,7 +103,7 @@ function forwardPass([N, C, H, W]: Shape, y: Shape, settings: FusedConvSettings,
  * h + top = stride u + phase and r = phase + stride j this is p = u - j: for each of the stride^2 phases a convolution
  * of ceil(R / stride) taps over dy, at every u from the first that touches row 0 to the last that touches row H-1.
  */
-function gradientPass([N, C, H, W]: Shape, y: Shape, settings: FusedConvSettings): Pass {
+function gradientPass([, C, H, W]: Shape, y: Shape, settings: FusedConvSettings): Pass {
   const {
     filter: [R, S],
     stride,
@@ -142,7 +136,7 @@ function gradientPass([N, C, H, W]: Shape, y: Shape, settings: FusedConvSettings
     binding(2, 'read_write', 'dx'),
     ...(rectify ? [binding(3, 'read', 'x')] : []),
   ];
-  const source = simdConvolution(conv, {
+  const text = simdConvolution(conv, {
     entryPoint: 'backward_x',
     declarations: declarations.join('\n'),
     read: 'dy',
@@ -159,14 +153,7 @@ function gradientPass([N, C, H, W]: Shape, y: Shape, settings: FusedConvSettings
   });
   const bindings = ['dy', 'v', 'dx', ...(rectify ? ['x'] : [])];
   const flops = 2 * elements(y) * C * R * S;
-  return {
-    entryPoint: 'backward_x',
-    bindings,
-    source,
-    workgroupSize: lanes,
-    invocations: [workgroupsOf(conv) * lanes, N],
-    flops,
-  };
+  return simdPass({ entryPoint: 'backward_x', bindings, invocations: perElement(y), flops }, lanes, text);
 }
 
 function bypassPass(

@@ -4,11 +4,13 @@
 // are shared out among the lanes and broadcast, and all sums live in registers:
 //
 //   for every input channel c:   weight of each tap: one load, lane = output      patch: one load per `lanes` pixels
-//                                for every output pixel and tap:  y[pixel] += broadcast(patch pixel) * weight[tap]
+//                                for every output pixel:  y[pixel] += sum of broadcast(patch pixel) * weight[tap]
 //
 // The same loop computes the gradient of x: a stride-1 convolution of dy with turned weights whose outputs are the
 // `step`^2 sub-pixels of a coarser grid times the channels (see packForGradient), stored apart.
 // test/fixtures/simdConvolution.wgsl is what comes out for one shape.
+
+import type { SimdText } from './simdPass.ts';
 
 /** What is read, [N,C,H,W], and the taps over it. */
 export interface SimdConvolution {
@@ -52,6 +54,8 @@ export interface Tile {
 const MAX_SUMS = 56;
 /** Above this many products per channel the loop body leaves the instruction cache and takes seconds to compile. */
 const MAX_PRODUCTS = 512;
+/** Products that are summed by themselves before they join the rest: fewer roundings of large numbers. */
+const TERMS = 9;
 /** Cost of a load in products, measured on lavapipe. */
 const LOAD_COST = 30;
 
@@ -72,23 +76,18 @@ export function chooseTile({ lanes, P, Q, R, S, stride }: SimdConvolution): Tile
   return best;
 }
 
-/** Workgroups of one subgroup each: tiles times groups of outputs. */
-export function workgroupsOf(conv: SimdConvolution, { rows, columns }: Tile = chooseTile(conv)): number {
-  return Math.ceil(conv.P / rows) * Math.ceil(conv.Q / columns) * Math.ceil(conv.outputs / conv.lanes);
-}
-
 /** The text of the kernel. */
 export function simdConvolution(
   conv: SimdConvolution,
   kernel: SimdKernel,
   tile: Tile = chooseTile(conv),
-): string {
+): SimdText {
   const { lanes, outputs, stride, R, S } = conv;
   const groups = Math.ceil(outputs / lanes);
   const across = Math.ceil(conv.Q / tile.columns);
   const patchColumns = (tile.columns - 1) * stride + S;
   const patch = ((tile.rows - 1) * stride + R) * patchColumns;
-  return `enable subgroups;
+  const source = `enable subgroups;
 ${kernel.declarations}
 @compute @workgroup_size(${lanes})
 fn ${kernel.entryPoint}(@builtin(workgroup_id) group : vec3u, @builtin(subgroup_invocation_id) lane : u32) {
@@ -127,6 +126,7 @@ fn store(n : u32, k : u32, p : i32, q : i32, value : f32) {
   ${kernel.store}
 }
 `;
+  return { source, workgroups: groups * across * Math.ceil(conv.P / tile.rows) };
 }
 
 function patchAddress(
@@ -165,15 +165,20 @@ function productBlocks(
       (i) =>
         `let b${from + i} = subgroupBroadcast(x${Math.floor((from + i) / lanes)}, ${(from + i) % lanes}u);`,
     );
-    const products = range(R * S).map((t) =>
-      inBlock
-        .flatMap((i) =>
-          range(columns).map((j) => {
-            const pixel = (i * stride + Math.floor(t / S)) * patchColumns + j * stride + (t % S);
-            return `y${i * columns + j} = fma(b${pixel}, w${t}, y${i * columns + j});`;
-          }),
-        )
-        .join(' '),
+    const products = inBlock.flatMap((i) =>
+      range(columns).map((j) => {
+        const term = (t: number) => {
+          const pixel = (i * stride + Math.floor(t / S)) * patchColumns + j * stride + (t % S);
+          return `b${pixel} * w${t}`;
+        };
+        const sums = range(Math.ceil((R * S) / TERMS)).map((part) =>
+          range(R * S)
+            .slice(part * TERMS, (part + 1) * TERMS)
+            .map(term)
+            .join(' + '),
+        );
+        return sums.map((sum) => `y${i * columns + j} += ${sum};`).join(' ');
+      }),
     );
     return `    {\n      ${broadcasts.join(' ')}\n      ${products.join('\n      ')}\n    }`;
   });

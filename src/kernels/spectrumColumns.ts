@@ -1,11 +1,15 @@
 // Spectrum to image, first half: the inverse DFT along the vertical frequency, for the rows of a window.
 
-import { elements, expectShape, type Op, type Output, perElement } from './op.ts';
+import { elements, expectShape, type Op, type Output, type Pass, perElement } from './op.ts';
+import { simdPass } from './simdPass.ts';
+import { columnsBackward, columnsForward } from './simdSpectrum.ts';
 import source from './spectrumColumns.wgsl';
 
 export interface SpectrumColumnsSettings {
   /** rows of the window */
   rows: number;
+  /** invocations of a subgroup, where it is a SIMD vector: runs simdSpectrum.ts */
+  lanes?: number;
 }
 
 /**
@@ -15,7 +19,7 @@ export interface SpectrumColumnsSettings {
 export const spectrumColumns: Op<SpectrumColumnsSettings> = {
   name: 'spectrumColumns',
   source,
-  recipe({ p, scale, turns, origins }, { rows }) {
+  recipe({ p, scale, turns, origins }, { rows, lanes }) {
     expectShape('spectrumColumns', 'p', p, [-1, -1, -1, -1, 2]);
     const [N, C, H, F] = p;
     expectShape('spectrumColumns', 'scale', scale, [H, F]);
@@ -25,23 +29,24 @@ export const spectrumColumns: Op<SpectrumColumnsSettings> = {
     const flops = 4 * elements(y.shape) * H;
     const common = ['turns', 'origins', 'clock'];
     const [outputs, inputs] = [perElement(y.shape), perElement(p)];
+    const shape = { C, H, F, ROWS: rows };
+    const forward: Pass = {
+      entryPoint: 'forward',
+      bindings: ['p', 'scale', ...common, 'y'],
+      invocations: [outputs[0] / 2, N],
+      flops,
+    };
+    const backward: Pass = {
+      entryPoint: 'backward_p',
+      bindings: ['scale', ...common, 'dy', 'dp'],
+      invocations: [inputs[0] / 2, N],
+      flops,
+    };
     return {
       outputs: { y },
-      constants: { C, H, F, ROWS: rows },
-      forward: {
-        entryPoint: 'forward',
-        bindings: ['p', 'scale', ...common, 'y'],
-        invocations: [outputs[0] / 2, N],
-        flops,
-      },
-      backward: {
-        p: {
-          entryPoint: 'backward_p',
-          bindings: ['scale', ...common, 'dy', 'dp'],
-          invocations: [inputs[0] / 2, N],
-          flops,
-        },
-      },
+      constants: shape,
+      forward: lanes ? simdPass(forward, lanes, columnsForward({ lanes, ...shape })) : forward,
+      backward: { p: lanes ? simdPass(backward, lanes, columnsBackward({ lanes, ...shape })) : backward },
     };
   },
 };

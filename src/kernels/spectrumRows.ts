@@ -1,7 +1,9 @@
 // Spectrum to image, second half: the inverse DFT along the horizontal frequency, complex to real, for the
 // columns of a window. Together with spectrumColumns: irfft2 (norm "ortho") of scale * p, divided by 4.
 
-import { elements, expect, expectShape, type Op, perElement, type Shape } from './op.ts';
+import { elements, expect, expectShape, type Op, type Pass, perElement, type Shape } from './op.ts';
+import { simdPass } from './simdPass.ts';
+import { rowsBackward, rowsForward } from './simdSpectrum.ts';
 import source from './spectrumRows.wgsl';
 
 export interface SpectrumRowsSettings {
@@ -9,13 +11,15 @@ export interface SpectrumRowsSettings {
   frame: readonly [number, number];
   /** columns of the window */
   columns: number;
+  /** invocations of a subgroup, where it is a SIMD vector: runs simdSpectrum.ts */
+  lanes?: number;
 }
 
 /** y [N,C,rows,columns] of z [N,C,rows,F,2]. `turns` is [W,2], `origins` u32 [steps,N,2], `clock` u32 [1]. */
 export const spectrumRows: Op<SpectrumRowsSettings> = {
   name: 'spectrumRows',
   source,
-  recipe({ z, turns, origins }, { frame: [H, W], columns }) {
+  recipe({ z, turns, origins }, { frame: [H, W], columns, lanes }) {
     expectShape('spectrumRows', 'z', z, [-1, -1, -1, -1, 2]);
     const [N, C, ROWS, F] = z;
     expect('spectrumRows', F > W / 2, `z has ${F} columns, expected more than ${W / 2}.`);
@@ -24,18 +28,24 @@ export const spectrumRows: Op<SpectrumRowsSettings> = {
     const y: Shape = [N, C, ROWS, columns];
     const flops = 4 * elements(y) * F;
     const common = ['turns', 'origins', 'clock'];
+    const shape = { C, W, F, ROWS, COLUMNS: columns, NORM: 1 / (4 * Math.sqrt(H * W)) };
+    const forward: Pass = {
+      entryPoint: 'forward',
+      bindings: ['z', ...common, 'y'],
+      invocations: perElement(y),
+      flops,
+    };
+    const backward: Pass = {
+      entryPoint: 'backward_z',
+      bindings: [...common, 'dy', 'dz'],
+      invocations: [perElement(z)[0] / 2, N],
+      flops,
+    };
     return {
       outputs: { y: { shape: y } },
-      constants: { C, W, F, ROWS, COLUMNS: columns, NORM: 1 / (4 * Math.sqrt(H * W)) },
-      forward: { entryPoint: 'forward', bindings: ['z', ...common, 'y'], invocations: perElement(y), flops },
-      backward: {
-        z: {
-          entryPoint: 'backward_z',
-          bindings: [...common, 'dy', 'dz'],
-          invocations: [perElement(z)[0] / 2, N],
-          flops,
-        },
-      },
+      constants: shape,
+      forward: lanes ? simdPass(forward, lanes, rowsForward({ lanes, ...shape })) : forward,
+      backward: { z: lanes ? simdPass(backward, lanes, rowsBackward({ lanes, ...shape })) : backward },
     };
   },
 };

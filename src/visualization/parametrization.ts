@@ -37,6 +37,8 @@ export interface SpectrumTables {
   size: number;
   scale: Tensor;
   turns: Tensor;
+  /** invocations of a subgroup where it is a SIMD vector */
+  lanes: number | undefined;
 }
 
 /** Cosine and sine of tau k / n; exact where they are 0, so that what cannot matter gets a gradient of exactly 0. */
@@ -53,6 +55,7 @@ export function createSpectrumTables(gpu: Gpu, size: number): SpectrumTables {
   const { shape, data } = frequencyScale(size, size);
   return {
     size,
+    lanes: gpu.simdLanes,
     scale: createTensor(gpu, 'frequency scale', shape, { data }),
     turns: createTensor(gpu, 'turns', [size, 2], { data: turns }),
   };
@@ -65,12 +68,16 @@ export const destroySpectrumTables = (gpu: Gpu, { scale, turns }: SpectrumTables
 export function recordImage(
   tape: Tape,
   spectrum: Tensor,
-  { size, scale, turns }: SpectrumTables,
+  { size, scale, turns, lanes }: SpectrumTables,
   rows: number,
   { origins, clock }: { origins: Tensor; clock: Tensor },
 ): Tensor {
-  const z = tape.apply(spectrumColumns, { p: spectrum, scale, turns, origins, clock }, { rows });
-  const raw = tape.apply(spectrumRows, { z, turns, origins, clock }, { frame: [size, size], columns: rows });
+  const z = tape.apply(spectrumColumns, { p: spectrum, scale, turns, origins, clock }, { rows, lanes });
+  const raw = tape.apply(
+    spectrumRows,
+    { z, turns, origins, clock },
+    { frame: [size, size], columns: rows, lanes },
+  );
   return tape.apply(colour, { x: raw });
 }
 
