@@ -3,9 +3,18 @@
 // life of the process, or every run crashes. And Dawn waits by spinning on setImmediate, which takes a core
 // away from a software adapter; a 1 ms timer in its place halves the time of a step there.
 
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 
 Object.assign(globalThis, globals);
+
+// Mesa's software driver runs 256 bits wide unless told otherwise (STREAMSCOPE_LANES=16: 512). Its shader cache does
+// not know the width, and silently runs code of the wrong one: every width gets a cache of its own.
+if (process.env.STREAMSCOPE_LANES)
+  process.env.LP_NATIVE_VECTOR_WIDTH = `${32 * Number(process.env.STREAMSCOPE_LANES)}`;
+const width = process.env.LP_NATIVE_VECTOR_WIDTH;
+if (width) process.env.MESA_SHADER_CACHE_DIR ??= join(homedir(), '.cache', `streamscope-shaders-${width}`);
 
 const options = ['disable-dawn-features=timestamp_quantization'];
 const backend = process.env.STREAMSCOPE_BACKEND;

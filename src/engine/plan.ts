@@ -7,7 +7,7 @@ import { WORKGROUP_SIZE } from '../kernels/op.ts';
 import type { Gpu } from './device.ts';
 import { bindingsOf, pipelineFor } from './shader.ts';
 import type { Dispatch, Tape } from './tape.ts';
-import type { Tensor } from './tensor.ts';
+import { type Tensor, write } from './tensor.ts';
 
 export interface PlannedDispatch extends Dispatch {
   pipeline: GPUComputePipeline;
@@ -81,12 +81,17 @@ export function submit(gpu: Gpu, steps: readonly Plan[]): void {
  * touches its tensor. Kept tensors never return theirs. New buffers are added to `all`.
  */
 function allocate(gpu: Gpu, tape: Tape, all: GPUBuffer[]): void {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const lastUse = new Map<Tensor, number>();
   tape.dispatches.forEach(({ pass, operands }, i) => {
     for (const name of pass.bindings) lastUse.set(operands[name], i);
   });
+  for (const [tensor, values] of tape.tables) {
+    tensor.buffer = gpu.createBuffer(tensor.label, tensor.bytes, usage);
+    all.push(tensor.buffer);
+    write(gpu, tensor, values);
+  }
   const free: GPUBuffer[] = [];
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   tape.dispatches.forEach(({ label, pass, operands }, i) => {
     const used = pass.bindings.map((name) => operands[name]);
     for (const tensor of used) {
@@ -100,7 +105,7 @@ function allocate(gpu: Gpu, tape: Tape, all: GPUBuffer[]): void {
       if (!fitting) all.push(tensor.buffer);
     }
     for (const tensor of new Set(used)) {
-      const done = lastUse.get(tensor) === i && !tape.kept.has(tensor);
+      const done = lastUse.get(tensor) === i && !tape.kept.has(tensor) && !tape.tables.has(tensor);
       if (done && all.includes(tensor.buffer!)) free.push(tensor.buffer!);
     }
   });

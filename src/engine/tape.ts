@@ -30,6 +30,8 @@ export class Tape {
   readonly dispatches: Dispatch[] = [];
   /** tensors that keep their buffer to themselves, so that they can be read after a step */
   readonly kept = new Set<Tensor>();
+  /** tensors whose values are known when the plan is made */
+  readonly tables = new Map<Tensor, readonly number[]>();
   readonly #applications: Application[] = [];
 
   /** Records y = op(inputs). The result is differentiable when an input is. */
@@ -53,9 +55,22 @@ export class Tape {
     const { constants, forward, backward } = recipe;
     const operands = { ...inputs, ...outputs };
     const source = forward.source ?? op.source;
-    this.dispatches.push({ label: op.name, source, pass: forward, constants, operands });
+    this.#dispatch({ label: op.name, source, pass: forward, constants, operands });
     this.#applications.push({ op: op as Op<never>, backward, constants, inputs, outputs });
     return outputs.y;
+  }
+
+  /** Adds a dispatch, with the table of sizes that its text may read. */
+  #dispatch(dispatch: Dispatch): void {
+    const { label, pass, operands } = dispatch;
+    if (!pass.shape) {
+      this.dispatches.push(dispatch);
+      return;
+    }
+    const shape = new Tensor(`${label} shape`, [pass.shape.length], 'i32');
+    this.tables.set(shape, pass.shape);
+    const bindings = [...pass.bindings, 'shape'];
+    this.dispatches.push({ ...dispatch, pass: { ...pass, bindings }, operands: { ...operands, shape } });
   }
 
   /** Records a kernel that changes its operands in place. */
@@ -75,7 +90,7 @@ export class Tape {
         const earlier = gradients.get(input);
         const gradient = earlier ?? new Tensor(`d ${input.label}`, input.shape);
         gradients.set(input, gradient);
-        this.dispatches.push({
+        this.#dispatch({
           label: `${op.name}.backward ${name}`,
           source: pass.source ?? op.source,
           pass,

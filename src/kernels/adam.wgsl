@@ -22,7 +22,10 @@ fn update(@builtin(global_invocation_id) id : vec3u) {
   if (id.x >= SIZE) { return; }
   let i = id.y * SIZE + id.x;
   let rate = rates[clock[0]];
-  m[i] = BETA1 * m[i] + GAIN1 * g[i];
-  v[i] = BETA2 * v[i] + GAIN2 * g[i] * g[i];
-  p[i] += rate.x * m[i] / (sqrt(v[i]) * rate.y + EPS);
+  let gradient = g[i];
+  let first = BETA1 * m[i] + GAIN1 * gradient;
+  let second = BETA2 * v[i] + GAIN2 * gradient * gradient;
+  m[i] = first;
+  v[i] = second;
+  p[i] += rate.x * first / (sqrt(second) * rate.y + EPS);
 }

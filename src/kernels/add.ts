@@ -22,7 +22,7 @@ export const add: Op<AddSettings> = {
     const flops = elements(b);
     return {
       outputs: { y: { shape: b } },
-      constants: { C, H, W, P, Q, TOP: top, LEFT: left },
+      constants: { C, H, W, P, Q, TOP: top, LEFT: left, RECTIFY: 0 },
       forward: { entryPoint: 'forward', bindings: ['a', 'b', 'y'], invocations: perElement(b), flops },
       backward: {
         a: { entryPoint: 'backward_a', bindings: ['a', 'dy', 'da'], invocations: perElement(a), flops },

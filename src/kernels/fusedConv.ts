@@ -11,7 +11,7 @@ import addSource from './add.wgsl';
 import { outputSize } from './conv2d.ts';
 import { elements, expect, expectShape, type Op, type Pass, perElement, type Shape } from './op.ts';
 import type { AddSettings, Conv2dSettings } from './reference.ts';
-import { type SimdConvolution, simdConvolution } from './simdConvolution.ts';
+import { simdConvolution } from './simdConvolution.ts';
 import { simdPass } from './simdPass.ts';
 
 export interface FusedConvSettings extends Conv2dSettings {
@@ -63,37 +63,44 @@ export const fusedConv: Op<FusedConvSettings> = {
 };
 
 function forwardPass([, C, H, W]: Shape, y: Shape, settings: FusedConvSettings, a: Shape | undefined): Pass {
-  const {
-    filter: [R, S],
-    stride,
-    pad: [top, left],
-    rectify,
-    lanes,
-    bypass,
-  } = settings;
-  const [, K, P, Q] = y;
-  const conv: SimdConvolution = { lanes, C, H, W, P, Q, R, S, stride, top, left, outputs: K, rectify };
+  const { filter, stride, pad, rectify, lanes, bypass } = settings;
+  const [[R, S], [top, left], [, K, P, Q]] = [filter, pad, y];
   const declarations = [
-    binding(0, 'read', 'x'),
-    binding(1, 'read', 'w'),
-    binding(2, 'read', 'bias'),
-    binding(3, 'read_write', 'y'),
+    binding(1, 'read', 'x'),
+    binding(2, 'read', 'w'),
+    binding(3, 'read', 'bias'),
+    binding(4, 'read_write', 'y'),
   ];
-  let sum = 'value + bias[k]';
+  const bindings = ['x', 'w', 'bias', 'y'];
+  const store = ['var sum = value + bias[k];'];
+  const extra: Record<string, number> = {};
   if (bypass) {
-    const [, , A, B] = a!;
-    declarations.push(binding(4, 'read', 'a'));
-    const there = `a[((n * ${K} + k) * ${A} + u32(p + ${bypass.offset[0]})) * ${B} + u32(q + ${bypass.offset[1]})]`;
-    sum += bypass.rectify ? ` + max(${there}, 0.0)` : ` + ${there}`;
+    bindings.push('a');
+    declarations.push(binding(5, 'read', 'a'));
+    const [firstRow, firstColumn] = bypass.offset;
+    Object.assign(extra, {
+      a_H: a![2],
+      a_W: a![3],
+      a_top: firstRow,
+      a_left: firstColumn,
+      a_rectify: bypass.rectify ? 1 : 0,
+    });
+    store.push(
+      'let there = a[((n * shape.outputs + k) * shape.a_H + p + shape.a_top) * shape.a_W + q + shape.a_left];',
+      'sum += max(there, select(-3.4e38, 0.0, shape.a_rectify == 1));',
+    );
   }
-  const text = simdConvolution(conv, {
+  store.push('y[((n * shape.outputs + k) * shape.P + p) * shape.Q + q] = sum;');
+  const kernel = {
     entryPoint: 'forward',
     declarations: declarations.join('\n'),
     read: 'x',
     weights: 'w',
-    store: `y[((n * ${K} + k) * ${P} + u32(p)) * ${Q} + u32(q)] = ${sum};`,
-  });
-  const bindings = ['x', 'w', 'bias', 'y', ...(bypass ? ['a'] : [])];
+    extra,
+    store: store.join('\n  '),
+  };
+  const shape = { C, H, W, P, Q, top, left, outputs: K, rectify: rectify ? 1 : 0 };
+  const text = simdConvolution({ lanes, R, S, stride }, shape, kernel);
   const flops = 2 * elements(y) * C * R * S;
   return simdPass({ entryPoint: 'forward', bindings, invocations: perElement(y), flops }, lanes, text);
 }
@@ -104,55 +111,57 @@ function forwardPass([, C, H, W]: Shape, y: Shape, settings: FusedConvSettings, 
  * of ceil(R / stride) taps over dy, at every u from the first that touches row 0 to the last that touches row H-1.
  */
 function gradientPass([, C, H, W]: Shape, y: Shape, settings: FusedConvSettings): Pass {
-  const {
-    filter: [R, S],
-    stride,
-    pad: [top, left],
-    rectify,
-    lanes,
-  } = settings;
-  const [, K, P, Q] = y;
-  const [taps, across] = [Math.ceil(R / stride), Math.ceil(S / stride)];
+  const { filter, stride, pad, rectify, lanes } = settings;
+  const [[R, S], [top, left], [, K, P, Q]] = [filter, pad, y];
+  const [rows, columns] = [Math.ceil(R / stride), Math.ceil(S / stride)];
   const [u, v] = [Math.floor(top / stride), Math.floor(left / stride)];
-  const conv: SimdConvolution = {
-    lanes,
+  const shape = {
     C: K,
     H: P,
     W: Q,
     P: Math.floor((H - 1 + top) / stride) - u + 1,
     Q: Math.floor((W - 1 + left) / stride) - v + 1,
-    R: taps,
-    S: across,
-    stride: 1,
-    top: taps - 1 - u,
-    left: across - 1 - v,
+    top: rows - 1 - u,
+    left: columns - 1 - v,
     outputs: stride * stride * C,
-    rectify: false,
+    rectify: 0,
   };
   const declarations = [
-    'override ACCUMULATE : bool = false;',
-    binding(0, 'read', 'dy'),
-    binding(1, 'read', 'v'),
-    binding(2, 'read_write', 'dx'),
-    ...(rectify ? [binding(3, 'read', 'x')] : []),
+    binding(1, 'read', 'dy'),
+    binding(2, 'read', 'v'),
+    binding(3, 'read', 'x'),
+    binding(4, 'read_write', 'dx'),
   ];
-  const text = simdConvolution(conv, {
+  const store = `let phase = k / shape.x_C;
+  let h = (p + shape.u) * shape.x_stride + phase / shape.x_stride - shape.x_top;
+  let column = (q + shape.v) * shape.x_stride + phase % shape.x_stride - shape.x_left;
+  if (h < 0 || h >= shape.x_H || column < 0 || column >= shape.x_W) { return; }
+  let i = ((n * shape.x_C + k % shape.x_C) * shape.x_H + h) * shape.x_W + column;
+  var d = select(0.0, value, shape.x_rectify == 0 || x[i] > 0.0);
+  if (ACCUMULATE) { d += dx[i]; }
+  dx[i] = d;`;
+  const extra = {
+    u,
+    v,
+    x_C: C,
+    x_H: H,
+    x_W: W,
+    x_top: top,
+    x_left: left,
+    x_stride: stride,
+    x_rectify: rectify ? 1 : 0,
+  };
+  const kernel = {
     entryPoint: 'backward_x',
-    declarations: declarations.join('\n'),
+    declarations: ['override ACCUMULATE : bool = false;', ...declarations].join('\n'),
     read: 'dy',
     weights: 'v',
-    store: [
-      `let h = (p + (${u})) * ${stride} + i32(k / ${C * stride}) - (${top});`,
-      `let column = (q + (${v})) * ${stride} + i32(k / ${C} % ${stride}) - (${left});`,
-      `if (h < 0 || h >= ${H} || column < 0 || column >= ${W}) { return; }`,
-      `let i = ((n * ${C} + k % ${C}) * ${H} + u32(h)) * ${W} + u32(column);`,
-      rectify ? 'var d = select(0.0, value, x[i] > 0.0);' : 'var d = value;',
-      'if (ACCUMULATE) { d += dx[i]; }',
-      'dx[i] = d;',
-    ].join('\n  '),
-  });
-  const bindings = ['dy', 'v', 'dx', ...(rectify ? ['x'] : [])];
+    extra,
+    store,
+  };
+  const text = simdConvolution({ lanes, R: rows, S: columns, stride: 1 }, shape, kernel);
   const flops = 2 * elements(y) * C * R * S;
+  const bindings = ['dy', 'v', 'x', 'dx'];
   return simdPass({ entryPoint: 'backward_x', bindings, invocations: perElement(y), flops }, lanes, text);
 }
 

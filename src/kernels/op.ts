@@ -30,6 +30,8 @@ export interface Pass {
   constants?: Record<string, number>;
   /** instead of WORKGROUP_SIZE */
   workgroupSize?: number;
+  /** whole numbers that the text reads from a binding called `shape`, where sizes are not constants of it */
+  shape?: readonly number[];
 }
 
 /** An op applied to shapes: what it makes and how it runs. */

@@ -6,42 +6,52 @@
 //   for every input channel c:   weight of each tap: one load, lane = output      patch: one load per `lanes` pixels
 //                                for every output pixel:  y[pixel] += sum of broadcast(patch pixel) * weight[tap]
 //
-// The same loop computes the gradient of x: a stride-1 convolution of dy with turned weights whose outputs are the
-// `step`^2 sub-pixels of a coarser grid times the channels (see packForGradient), stored apart.
-// test/fixtures/simdConvolution.wgsl is what comes out for one shape.
+// The text depends on filter, stride and tile alone; sizes are read from `shape`, so that few kernels serve all
+// layers and windows: compiling one takes the driver about a second. The same loop computes the gradient of x: a
+// stride-1 convolution of dy whose outputs are sub-pixels of a coarser grid (see fusedConv.ts).
+// test/fixtures/simdConvolution.wgsl is what comes out for one case.
 
 import type { SimdText } from './simdPass.ts';
 
-/** What is read, [N,C,H,W], and the taps over it. */
-export interface SimdConvolution {
+/** What the text depends on. */
+export interface SimdFilter {
   /** invocations of a subgroup, exactly */
   lanes: number;
+  /** taps, rows and columns */
+  R: number;
+  S: number;
+  stride: number;
+}
+
+/** What the kernel reads while it runs, in the order of SHAPE. */
+export interface SimdShape {
+  /** channels, rows and columns of what is read, [N,C,H,W] */
   C: number;
   H: number;
   W: number;
   /** positions computed, rows and columns */
   P: number;
   Q: number;
-  /** taps, rows and columns */
-  R: number;
-  S: number;
-  stride: number;
-  /** row and column of the first position's first tap are -top and -left */
+  /** the first position's first tap is at row -top and column -left */
   top: number;
   left: number;
   /** results per position, of which a lane owns one */
   outputs: number;
-  /** read max(x, 0) */
-  rectify: boolean;
+  /** 1: read max(x, 0) */
+  rectify: number;
 }
+
+const SHAPE: readonly (keyof SimdShape)[] = ['C', 'H', 'W', 'P', 'Q', 'top', 'left', 'outputs', 'rectify'];
 
 /** The names and the statements that differ between forward and gradient. */
 export interface SimdKernel {
   entryPoint: string;
-  /** declarations of bindings and functions; must declare `read` and `weights` */
+  /** declarations of bindings other than `shape`; must declare `read` and `weights` */
   declarations: string;
   read: string;
   weights: string;
+  /** further whole numbers in `shape`, and their values */
+  extra: Record<string, number>;
   /** statements that store `value` for lane `k` at position (`p`, `q`) of sample `n` */
   store: string;
 }
@@ -51,7 +61,15 @@ export interface Tile {
   columns: number;
 }
 
-const MAX_SUMS = 56;
+/** Few, so that few kernels are compiled. */
+const TILES: readonly Tile[] = [
+  [1, 1],
+  [3, 3],
+  [2, 5],
+  [4, 4],
+  [5, 5],
+  [4, 7],
+].map(([rows, columns]) => ({ rows, columns }));
 /** Above this many products per channel the loop body leaves the instruction cache and takes seconds to compile. */
 const MAX_PRODUCTS = 512;
 /** Products that are summed by themselves before they join the rest: fewer roundings of large numbers. */
@@ -62,97 +80,89 @@ const LOAD_COST = 30;
 const range = (count: number): number[] => [...Array(count).keys()];
 
 /** The tile with the least work, counting what hangs over the edge. */
-export function chooseTile({ lanes, P, Q, R, S, stride }: SimdConvolution): Tile {
-  let best = { rows: 1, columns: 1, cost: Number.POSITIVE_INFINITY };
-  for (let rows = 1; rows <= Math.min(P, 8); rows++)
-    for (let columns = 1; columns <= Math.min(Q, 8); columns++) {
-      const products = rows * columns * R * S;
-      if (rows * columns > MAX_SUMS || (products > MAX_PRODUCTS && rows * columns > 1)) continue;
-      const patch = ((rows - 1) * stride + R) * ((columns - 1) * stride + S);
-      const loads = R * S + Math.ceil(patch / lanes);
-      const cost = Math.ceil(P / rows) * Math.ceil(Q / columns) * (products + patch + loads * LOAD_COST);
-      if (cost < best.cost) best = { rows, columns, cost };
-    }
-  return best;
+export function chooseTile({ lanes, R, S, stride }: SimdFilter, { P, Q }: Pick<SimdShape, 'P' | 'Q'>): Tile {
+  const cost = ({ rows, columns }: Tile): number => {
+    const patch = ((rows - 1) * stride + R) * ((columns - 1) * stride + S);
+    const work = rows * columns * R * S + patch + (R * S + Math.ceil(patch / lanes)) * LOAD_COST;
+    return Math.ceil(P / rows) * Math.ceil(Q / columns) * work;
+  };
+  const small = TILES.filter(
+    ({ rows, columns }) => rows * columns === 1 || rows * columns * R * S <= MAX_PRODUCTS,
+  );
+  return small.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best));
 }
 
-/** The text of the kernel. */
+/** The text of the kernel, the numbers of `shape` for it, and how many workgroups cover the result. */
 export function simdConvolution(
-  conv: SimdConvolution,
+  filter: SimdFilter,
+  shape: SimdShape,
   kernel: SimdKernel,
-  tile: Tile = chooseTile(conv),
-): SimdText {
-  const { lanes, outputs, stride, R, S } = conv;
-  const groups = Math.ceil(outputs / lanes);
-  const across = Math.ceil(conv.Q / tile.columns);
+): SimdText & { shape: number[] } {
+  const { lanes, stride, R, S } = filter;
+  const tile = chooseTile(filter, shape);
   const patchColumns = (tile.columns - 1) * stride + S;
   const patch = ((tile.rows - 1) * stride + R) * patchColumns;
+  const loads = range(Math.ceil(patch / lanes));
+  const across = Math.ceil(shape.Q / tile.columns);
+  const groups = Math.ceil(shape.outputs / lanes);
+  const names = [...SHAPE, 'across', 'groups', ...Object.keys(kernel.extra)];
   const source = `enable subgroups;
+struct Shape { ${names.map((name) => `${name} : i32`).join(', ')} }
+@group(0) @binding(0) var<storage, read> shape : Shape;
 ${kernel.declarations}
 @compute @workgroup_size(${lanes})
 fn ${kernel.entryPoint}(@builtin(workgroup_id) group : vec3u, @builtin(subgroup_invocation_id) lane : u32) {
-  let n = group.y;
-  let k = group.x % ${groups} * ${lanes} + lane;
-  let first_p = i32(group.x / ${groups} / ${across}) * ${tile.rows};
-  let first_q = i32(group.x / ${groups} % ${across}) * ${tile.columns};
+  let n = i32(group.y);
+  let k = i32(group.x) % shape.groups * ${lanes} + i32(lane);
+  let first_p = i32(group.x) / shape.groups / shape.across * ${tile.rows};
+  let first_q = i32(group.x) / shape.groups % shape.across * ${tile.columns};
+  let lowest = select(-3.4e38, 0.0, shape.rectify == 1);
 
   // where this lane's share of the patch lies in a plane
-${range(Math.ceil(patch / lanes))
-  .map((i) => patchAddress(conv, i, patch, patchColumns))
-  .join('\n')}
+${loads.map((i) => patchAddress(filter, i, patch, patchColumns)).join('\n')}
 
   ${range(tile.rows * tile.columns)
     .map((i) => `var y${i} = 0.0;`)
     .join(' ')}
-  let column = min(k, ${outputs - 1}u);
-  for (var c = 0u; c < ${conv.C}; c++) {
-    let plane = (n * ${conv.C} + c) * ${conv.H * conv.W};
-    let row = c * ${R * S * outputs} + column;
+  var row = min(k, shape.outputs - 1);
+  var plane = n * shape.C * shape.H * shape.W;
+  for (var c = 0; c < shape.C; c++) {
     ${range(R * S)
-      .map((t) => `let w${t} = ${kernel.weights}[row + ${t * outputs}];`)
+      .map((t) => `let w${t} = ${kernel.weights}[row + ${t} * shape.outputs];`)
       .join(' ')}
-    ${range(Math.ceil(patch / lanes))
-      .map((i) => patchLoad(conv, kernel, i))
-      .join(' ')}
-${productBlocks(conv, tile, patchColumns).join('\n')}
+    ${loads.map((i) => `let x${i} = select(0.0, max(${kernel.read}[plane + at${i}], lowest), inside${i});`).join(' ')}
+${productBlocks(filter, tile, patchColumns).join('\n')}
+    row += ${R * S} * shape.outputs;
+    plane += shape.H * shape.W;
   }
-  if (k >= ${outputs}) { return; }
+  if (k >= shape.outputs) { return; }
 ${range(tile.rows * tile.columns)
-  .map((i) => storeCall(conv, tile, i))
+  .map((i) => storeCall(tile, i))
   .join('\n')}
 }
 
-fn store(n : u32, k : u32, p : i32, q : i32, value : f32) {
+fn store(n : i32, k : i32, p : i32, q : i32, value : f32) {
   ${kernel.store}
 }
 `;
-  return { source, workgroups: groups * across * Math.ceil(conv.P / tile.rows) };
+  const numbers = [...SHAPE.map((name) => shape[name]), across, groups, ...Object.values(kernel.extra)];
+  return { source, workgroups: groups * across * Math.ceil(shape.P / tile.rows), shape: numbers };
 }
 
-function patchAddress(
-  { lanes, stride, top, left, H, W }: SimdConvolution,
-  i: number,
-  patch: number,
-  columns: number,
-): string {
+function patchAddress({ lanes, stride }: SimdFilter, i: number, patch: number, columns: number): string {
   const bounded = (i + 1) * lanes > patch ? `j${i} < ${patch} && ` : '';
   return [
     `  let j${i} = i32(lane) + ${i * lanes};`,
-    `let h${i} = first_p * ${stride} - (${top}) + j${i} / ${columns};`,
-    `let v${i} = first_q * ${stride} - (${left}) + j${i} % ${columns};`,
-    `let inside${i} = ${bounded}h${i} >= 0 && h${i} < ${H} && v${i} >= 0 && v${i} < ${W};`,
-    `let at${i} = select(0u, u32(h${i} * ${W} + v${i}), inside${i});`,
+    `let h${i} = first_p * ${stride} - shape.top + j${i} / ${columns};`,
+    `let v${i} = first_q * ${stride} - shape.left + j${i} % ${columns};`,
+    `let inside${i} = ${bounded}h${i} >= 0 && h${i} < shape.H && v${i} >= 0 && v${i} < shape.W;`,
+    `let at${i} = select(0, h${i} * shape.W + v${i}, inside${i});`,
   ].join(' ');
 }
 
-const patchLoad = ({ rectify }: SimdConvolution, { read }: SimdKernel, i: number): string => {
-  const value = `${read}[plane + at${i}]`;
-  return `let x${i} = select(0.0, ${rectify ? `max(${value}, 0.0)` : value}, inside${i});`;
-};
-
 /** The products, in blocks of rows with at most 16 sums: more do not fit the registers at once. */
 function productBlocks(
-  { lanes, stride, R, S }: SimdConvolution,
+  { lanes, stride, R, S }: SimdFilter,
   { rows, columns }: Tile,
   patchColumns: number,
 ): string[] {
@@ -161,30 +171,27 @@ function productBlocks(
     const inBlock = range(Math.min(high, rows - block * high)).map((i) => block * high + i);
     const from = inBlock[0] * stride * patchColumns;
     const to = (inBlock[inBlock.length - 1] * stride + R) * patchColumns;
-    const broadcasts = range(to - from).map(
-      (i) =>
-        `let b${from + i} = subgroupBroadcast(x${Math.floor((from + i) / lanes)}, ${(from + i) % lanes}u);`,
-    );
+    const broadcasts = range(to - from).map((i) => {
+      const pixel = from + i;
+      return `let b${pixel} = subgroupBroadcast(x${Math.floor(pixel / lanes)}, ${pixel % lanes}u);`;
+    });
     const products = inBlock.flatMap((i) =>
       range(columns).map((j) => {
-        const term = (t: number) => {
+        const terms = range(R * S).map((t) => {
           const pixel = (i * stride + Math.floor(t / S)) * patchColumns + j * stride + (t % S);
           return `b${pixel} * w${t}`;
-        };
-        const sums = range(Math.ceil((R * S) / TERMS)).map((part) =>
-          range(R * S)
-            .slice(part * TERMS, (part + 1) * TERMS)
-            .map(term)
-            .join(' + '),
+        });
+        const parts = range(Math.ceil(terms.length / TERMS)).map((part) =>
+          terms.slice(part * TERMS, (part + 1) * TERMS),
         );
-        return sums.map((sum) => `y${i * columns + j} += ${sum};`).join(' ');
+        return parts.map((part) => `y${i * columns + j} += ${part.join(' + ')};`).join(' ');
       }),
     );
     return `    {\n      ${broadcasts.join(' ')}\n      ${products.join('\n      ')}\n    }`;
   });
 }
 
-function storeCall({ P, Q }: SimdConvolution, { columns }: Tile, i: number): string {
+function storeCall({ columns }: Tile, i: number): string {
   const [p, q] = [`first_p + ${Math.floor(i / columns)}`, `first_q + ${i % columns}`];
-  return `  if (${p} < ${P} && ${q} < ${Q}) { store(n, k, ${p}, ${q}, y${i}); }`;
+  return `  if (${p} < shape.P && ${q} < shape.Q) { store(n, k, ${p}, ${q}, y${i}); }`;
 }

@@ -6,11 +6,14 @@ export interface SimdText {
   source: string;
   /** workgroups, of one subgroup each, per sample */
   workgroups: number;
+  /** numbers the text reads from its binding `shape`; without them sizes are in the text */
+  shape?: readonly number[];
 }
 
-export const simdPass = (pass: Pass, lanes: number, { source, workgroups }: SimdText): Pass => ({
+export const simdPass = (pass: Pass, lanes: number, { source, workgroups, shape }: SimdText): Pass => ({
   ...pass,
   source,
   workgroupSize: lanes,
   invocations: [workgroups * lanes, pass.invocations[1]],
+  ...(shape && { shape }),
 });
