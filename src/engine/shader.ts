@@ -37,11 +37,12 @@ export function pipelineFor(
 ): Promise<GPUComputePipeline> {
   const declared = new Set(overridesOf(source));
   const used = Object.fromEntries(Object.entries(constants).filter(([name]) => declared.has(name)));
-  const key = JSON.stringify([source, pass.entryPoint, used]);
+  const key = JSON.stringify([source, pass.entryPoint, pass.bindings, used]);
   const known = gpu.pipelines.get(key);
   if (known) return known;
   const made = createPipeline(gpu, label, source, pass, used);
   gpu.pipelines.set(key, made);
+  made.catch(() => gpu.pipelines.delete(key)); // thrown where it is awaited
   return made;
 }
 

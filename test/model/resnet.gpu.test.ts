@@ -20,6 +20,13 @@ import { syntheticModel } from '../support/syntheticWeights.ts';
 const { network, weights } = syntheticModel({ width: 8 });
 const places = [...new Set(tapsOf(network).map(({ place }) => place))];
 const image = (n: number) => normals({ seed: 3, stream: n, purpose: PURPOSE.test }, 3 * n * n);
+/** Whole frames of some places. */
+const whole = (n: number, wanted: readonly string[]) =>
+  layoutOf(
+    network,
+    n,
+    wanted.map((place) => ({ place, region: 'all' })),
+  );
 let gpu: Gpu;
 let parameters: Parameters;
 
@@ -56,12 +63,12 @@ async function run(
 
 describe.each([224, 225, 230])('windows of an input of %i px', (n) => {
   test('hold the same numbers as whole frames, at every tap', async () => {
-    const all = layoutOf(network, n, [{ place: '4.1.O', region: 'all' }]);
-    const whole = await run(all, n, places);
+    const all = whole(n, places);
+    const maps = await run(all, n, places);
     for (const place of places) {
       const layout = layoutOf(network, n, [{ place, region: 'centre' }]);
       const window = (await run(layout, n, [place])).get(place)!;
-      const map = whole.get(place)!;
+      const map = maps.get(place)!;
       const [frame, centre] = [all.windows.get(place)!.end, layout.windows.get(place)!.start];
       const expected = window.map((_, c) => map[(c * frame + centre) * frame + centre]);
       expect(errorOverRms(window, expected), place).toBeLessThan(1e-5);
@@ -71,7 +78,7 @@ describe.each([224, 225, 230])('windows of an input of %i px', (n) => {
 
 test('whole frames and the classifier agree with the float64 loops', async () => {
   const n = 64;
-  const layout = layoutOf(network, n, [{ place: '4.1.O', region: 'all' }]);
+  const layout = whole(n, ['1.1.O', '4.1.O']);
   const values = await run(layout, n, ['1.1.O', '4.1.O', 'logits'], { head: true });
   const x = { shape: [1, 3, n, n], data: Float64Array.from(image(n)) };
   for (const place of ['1.1.O', '4.1.O']) {
@@ -89,8 +96,8 @@ test('whole frames and the classifier agree with the float64 loops', async () =>
 });
 
 test('an edit at a tap changes what follows and nothing before', async () => {
-  const layout = layoutOf(network, 64, [{ place: '2.1.O', region: 'all' }]);
   const wanted = ['1.1.O', '2.0.B', '2.0.O', '2.1.O'];
+  const layout = whole(64, wanted);
   const plain = await run(layout, 64, wanted);
   const edits = new Map([['2.0.B', (tape: Tape, x: Tensor) => tape.apply(relu, { x })]]);
   const edited = await run(layout, 64, wanted, { edits });
