@@ -41,6 +41,8 @@ export interface Row {
   name: string;
   error: number;
   bound: number;
+  /** the place in the network that a row of group tap is about */
+  place?: string;
   /** what the error is: "max / rms", "relative L2", "1 - cosine" */
   measure: string;
 }

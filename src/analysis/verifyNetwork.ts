@@ -57,6 +57,7 @@ async function* verifyTaps(
         (Number(channel) + 1) * golden.data.length,
       );
       yield tapRow(
+        place,
         `${photo} ${module}, channel ${channel}`,
         largestDifference(plane, golden.data) / rms(golden.data),
       );
@@ -66,14 +67,16 @@ async function* verifyTaps(
     const rectified = /^layer\d+\.\d+$/.test(module);
     const statistics = statisticsOf(rectified ? data.map((v) => Math.max(v, 0)) : data, shape[1], shape[2]);
     yield tapRow(
+      place,
       `${photo} ${module}`,
       statisticsError(statistics, golden.data, shape[1], shape[2] * shape[3]),
     );
   }
 }
 
-const tapRow = (name: string, error: number): Row => ({
+const tapRow = (place: string, name: string, error: number): Row => ({
   group: 'tap',
+  place,
   name,
   error,
   bound: BOUNDS.tap,
