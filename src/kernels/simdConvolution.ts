@@ -6,6 +6,9 @@
 //   for every input channel c:   weight of each tap: one load, lane = output      patch: one load per `lanes` pixels
 //                                for every output pixel:  y[pixel] += sum of broadcast(patch pixel) * weight[tap]
 //
+// A large filter (the stem's 7x7) is taken one row at a time, as if its rows were channels: the patch then is the
+// tile's rows only, and more sums fit beside it.
+//
 // The text depends on filter, stride and tile alone; sizes are read from `shape`, so that few kernels serve all
 // layers and windows: compiling one takes the driver about a second. The same loop computes the gradient of x: a
 // stride-1 convolution of dy whose outputs are sub-pixels of a coarser grid (see fusedConv.ts).
@@ -74,21 +77,47 @@ const TILES: readonly Tile[] = [
 const MAX_PRODUCTS = 512;
 /** Products that are summed by themselves before they join the rest: fewer roundings of large numbers. */
 const TERMS = 9;
+/** Filters of more taps than this are taken row by row. */
+const MAX_TAPS = 25;
 /** Cost of a load in products, measured on lavapipe. */
 const LOAD_COST = 30;
 
 const range = (count: number): number[] => [...Array(count).keys()];
 
-/** The tile with the least work, counting what hangs over the edge. */
-export function chooseTile({ lanes, R, S, stride }: SimdFilter, { P, Q }: Pick<SimdShape, 'P' | 'Q'>): Tile {
-  const cost = ({ rows, columns }: Tile): number => {
-    const patch = ((rows - 1) * stride + R) * ((columns - 1) * stride + S);
-    const work = rows * columns * R * S + patch + (R * S + Math.ceil(patch / lanes)) * LOAD_COST;
-    return Math.ceil(P / rows) * Math.ceil(Q / columns) * work;
+/** What one turn of the loop works on: all of the filter's rows, or one; and the patch they see from a tile. */
+interface Turn {
+  rows: number;
+  /** filter rows per turn, and from one output row to the next in the patch */
+  R: number;
+  step: number;
+  patchColumns: number;
+  patch: number;
+}
+
+function turnOf({ R, S, stride }: SimdFilter, { rows, columns }: Tile): Turn {
+  const apart = R * S > MAX_TAPS;
+  const [turnRows, step] = apart ? [1, 1] : [R, stride];
+  const patchColumns = (columns - 1) * stride + S;
+  return {
+    rows: apart ? R : 1,
+    R: turnRows,
+    step,
+    patchColumns,
+    patch: ((rows - 1) * step + turnRows) * patchColumns,
   };
-  const small = TILES.filter(
-    ({ rows, columns }) => rows * columns === 1 || rows * columns * R * S <= MAX_PRODUCTS,
-  );
+}
+
+/** The tile with the least work, counting what hangs over the edge. */
+export function chooseTile(filter: SimdFilter, { P, Q }: Pick<SimdShape, 'P' | 'Q'>): Tile {
+  const { lanes, R, S } = filter;
+  const cost = (tile: Tile): number => {
+    const { rows, patch, R: turnRows } = turnOf(filter, tile);
+    const loads = turnRows * S + Math.ceil(patch / lanes);
+    const work = tile.rows * tile.columns * R * S + rows * (patch + loads * LOAD_COST);
+    return Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns) * work;
+  };
+  const products = (tile: Tile) => tile.rows * tile.columns * turnOf(filter, tile).R * S;
+  const small = TILES.filter((tile) => tile.rows * tile.columns === 1 || products(tile) <= MAX_PRODUCTS);
   return small.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best));
 }
 
@@ -98,11 +127,10 @@ export function simdConvolution(
   shape: SimdShape,
   kernel: SimdKernel,
 ): SimdText & { shape: number[] } {
-  const { lanes, stride, R, S } = filter;
+  const { lanes, S } = filter;
   const tile = chooseTile(filter, shape);
-  const patchColumns = (tile.columns - 1) * stride + S;
-  const patch = ((tile.rows - 1) * stride + R) * patchColumns;
-  const loads = range(Math.ceil(patch / lanes));
+  const turn = turnOf(filter, tile);
+  const loads = range(Math.ceil(turn.patch / lanes));
   const across = Math.ceil(shape.Q / tile.columns);
   const groups = Math.ceil(shape.outputs / lanes);
   const names = [...SHAPE, 'across', 'groups', ...Object.keys(kernel.extra)];
@@ -119,21 +147,22 @@ fn ${kernel.entryPoint}(@builtin(workgroup_id) group : vec3u, @builtin(subgroup_
   let lowest = select(-3.4e38, 0.0, shape.rectify == 1);
 
   // where this lane's share of the patch lies in a plane
-${loads.map((i) => patchAddress(filter, i, patch, patchColumns)).join('\n')}
+${loads.map((i) => patchAddress(filter, turn, i)).join('\n')}
 
   ${range(tile.rows * tile.columns)
     .map((i) => `var y${i} = 0.0;`)
     .join(' ')}
   var row = min(k, shape.outputs - 1);
   var plane = n * shape.C * shape.H * shape.W;
-  for (var c = 0; c < shape.C; c++) {
-    ${range(R * S)
+  for (var c = 0; c < ${turn.rows} * shape.C; c++) {
+    ${turn.rows > 1 ? `let r = c % ${turn.rows};` : 'const r = 0;'}
+    ${range(turn.R * S)
       .map((t) => `let w${t} = ${kernel.weights}[row + ${t} * shape.outputs];`)
       .join(' ')}
-    ${loads.map((i) => `let x${i} = select(0.0, max(${kernel.read}[plane + at${i}], lowest), inside${i});`).join(' ')}
-${productBlocks(filter, tile, patchColumns).join('\n')}
-    row += ${R * S} * shape.outputs;
-    plane += shape.H * shape.W;
+    ${loads.map((i) => patchLoad(kernel, i)).join(' ')}
+${productBlocks(filter, turn, tile).join('\n')}
+    row += ${turn.R * S} * shape.outputs;
+    ${turn.rows > 1 ? `plane += select(0, shape.H * shape.W, r == ${turn.rows - 1});` : 'plane += shape.H * shape.W;'}
   }
   if (k >= shape.outputs) { return; }
 ${range(tile.rows * tile.columns)
@@ -149,28 +178,34 @@ fn store(n : i32, k : i32, p : i32, q : i32, value : f32) {
   return { source, workgroups: groups * across * Math.ceil(shape.P / tile.rows), shape: numbers };
 }
 
-function patchAddress({ lanes, stride }: SimdFilter, i: number, patch: number, columns: number): string {
+function patchAddress({ lanes, stride }: SimdFilter, { rows, patch, patchColumns }: Turn, i: number): string {
   const bounded = (i + 1) * lanes > patch ? `j${i} < ${patch} && ` : '';
+  const apart = rows > 1 ? ` * ${stride}` : '';
   return [
     `  let j${i} = i32(lane) + ${i * lanes};`,
-    `let h${i} = first_p * ${stride} - shape.top + j${i} / ${columns};`,
-    `let v${i} = first_q * ${stride} - shape.left + j${i} % ${columns};`,
-    `let inside${i} = ${bounded}h${i} >= 0 && h${i} < shape.H && v${i} >= 0 && v${i} < shape.W;`,
-    `let at${i} = select(0, h${i} * shape.W + v${i}, inside${i});`,
+    `let h${i} = first_p * ${stride} - shape.top + j${i} / ${patchColumns}${apart};`,
+    `let v${i} = first_q * ${stride} - shape.left + j${i} % ${patchColumns};`,
+    `let inside${i} = ${bounded}v${i} >= 0 && v${i} < shape.W;`,
   ].join(' ');
 }
 
+const patchLoad = ({ read }: SimdKernel, i: number): string =>
+  [
+    `let in${i} = inside${i} && h${i} + r >= 0 && h${i} + r < shape.H;`,
+    `let x${i} = select(0.0, max(${read}[plane + select(0, (h${i} + r) * shape.W + v${i}, in${i})], lowest), in${i});`,
+  ].join(' ');
+
 /** The products, in blocks of rows with at most 16 sums: more do not fit the registers at once. */
 function productBlocks(
-  { lanes, stride, R, S }: SimdFilter,
+  { lanes, stride, S }: SimdFilter,
+  { R, step, patchColumns }: Turn,
   { rows, columns }: Tile,
-  patchColumns: number,
 ): string[] {
   const high = Math.max(1, Math.floor(16 / columns));
   return range(Math.ceil(rows / high)).map((block) => {
     const inBlock = range(Math.min(high, rows - block * high)).map((i) => block * high + i);
-    const from = inBlock[0] * stride * patchColumns;
-    const to = (inBlock[inBlock.length - 1] * stride + R) * patchColumns;
+    const from = inBlock[0] * step * patchColumns;
+    const to = (inBlock[inBlock.length - 1] * step + R) * patchColumns;
     const broadcasts = range(to - from).map((i) => {
       const pixel = from + i;
       return `let b${pixel} = subgroupBroadcast(x${Math.floor(pixel / lanes)}, ${pixel % lanes}u);`;
@@ -178,7 +213,7 @@ function productBlocks(
     const products = inBlock.flatMap((i) =>
       range(columns).map((j) => {
         const terms = range(R * S).map((t) => {
-          const pixel = (i * stride + Math.floor(t / S)) * patchColumns + j * stride + (t % S);
+          const pixel = (i * step + Math.floor(t / S)) * patchColumns + j * stride + (t % S);
           return `b${pixel} * w${t}`;
         });
         const parts = range(Math.ceil(terms.length / TERMS)).map((part) =>
