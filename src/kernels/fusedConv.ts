@@ -87,7 +87,7 @@ function forwardPass([, C, H, W]: Shape, y: Shape, settings: FusedConvSettings, 
     });
     store.push(
       'let there = a[((n * shape.outputs + k) * shape.a_H + p + shape.a_top) * shape.a_W + q + shape.a_left];',
-      'sum += max(there, select(-3.4e38, 0.0, shape.a_rectify == 1));',
+      'sum += select(there, max(there, 0.0), shape.a_rectify == 1);',
     );
   }
   store.push('y[((n * shape.outputs + k) * shape.P + p) * shape.Q + q] = sum;');

@@ -144,7 +144,7 @@ fn ${kernel.entryPoint}(@builtin(workgroup_id) group : vec3u, @builtin(subgroup_
   let k = i32(group.x) % shape.groups * ${lanes} + i32(lane);
   let first_p = i32(group.x) / shape.groups / shape.across * ${tile.rows};
   let first_q = i32(group.x) / shape.groups % shape.across * ${tile.columns};
-  let lowest = select(-3.4e38, 0.0, shape.rectify == 1);
+  let rectified = shape.rectify == 1;
 
   // where this lane's share of the patch lies in a plane
 ${loads.map((i) => patchAddress(filter, turn, i)).join('\n')}
@@ -189,10 +189,12 @@ function patchAddress({ lanes, stride }: SimdFilter, { rows, patch, patchColumns
   ].join(' ');
 }
 
+/** Not one max() with a bound that depends: that would turn NaN into a number where nothing is rectified. */
 const patchLoad = ({ read }: SimdKernel, i: number): string =>
   [
     `let in${i} = inside${i} && h${i} + r >= 0 && h${i} + r < shape.H;`,
-    `let x${i} = select(0.0, max(${read}[plane + select(0, (h${i} + r) * shape.W + v${i}, in${i})], lowest), in${i});`,
+    `let f${i} = ${read}[plane + select(0, (h${i} + r) * shape.W + v${i}, in${i})];`,
+    `let x${i} = select(0.0, select(f${i}, max(f${i}, 0.0), rectified), in${i});`,
   ].join(' ');
 
 /** The products, in blocks of rows with at most 16 sums: more do not fit the registers at once. */

@@ -12,7 +12,9 @@ import {
   spectrumCase,
   warpCase,
 } from '../support/imageCases.ts';
+import type { Pair } from '../support/opCases.ts';
 import { checkOp, type OpCase } from '../support/opCheck.ts';
+import { simdLanes } from '../support/simd.ts';
 import { type AffineSettings, affine } from '../support/warps.ts';
 
 let gpu: Gpu;
@@ -48,28 +50,35 @@ const rounded = (size: number, zoom = 1) => {
 
 const identity = exact(1, 0, 0, 0, 1, 0);
 
+/** Both kernels of the spectrum run these: the readable one, and the one for SIMD adapters. */
+const spectra: [typeof spectrumCase, batch: Pair, frame: Pair, window?: Pair, steps?: number][] = [
+  [columnsCase, [1, 3], [224, 224]],
+  [columnsCase, [2, 3], [224, 224], [43, 43], 2],
+  [columnsCase, [1, 1], [1, 1]],
+  [columnsCase, [2, 3], [8, 6]],
+  [columnsCase, [3, 2], [5, 7], [2, 3], 3],
+  [columnsCase, [8, 3], [9, 4], [1, 1], 3],
+  [columnsCase, [1, 3], [1, 9], [1, 4], 2],
+  [columnsCase, [2, 1], [17, 2], [16, 2], 2],
+  [columnsCase, [1, 2], [65, 33], [33, 30], 2],
+  [rowsCase, [1, 3], [224, 224]],
+  [rowsCase, [2, 3], [224, 224], [43, 43], 2],
+  [rowsCase, [1, 1], [1, 1]],
+  [rowsCase, [2, 3], [8, 6]],
+  [rowsCase, [3, 2], [5, 7], [2, 3], 3],
+  [rowsCase, [8, 3], [4, 9], [1, 1], 3],
+  [rowsCase, [1, 3], [9, 1], [4, 1], 2],
+  [rowsCase, [2, 1], [2, 17], [2, 16], 2],
+  [rowsCase, [1, 2], [33, 65], [30, 33], 2],
+  [columnsCase, [3, 3], [17, 33], [9, 21], 4],
+  [rowsCase, [3, 3], [33, 17], [21, 9], 4],
+  [spectrumCase, [1, 3], [224, 224]],
+  [spectrumCase, [2, 3], [224, 224], [61, 43], 2],
+  [spectrumCase, [3, 2], [9, 7], [4, 5], 2],
+];
+
 const cases: OpCase[] = [
-  columnsCase([1, 3], [224, 224]),
-  columnsCase([2, 3], [224, 224], [43, 43], 2),
-  columnsCase([1, 1], [1, 1]),
-  columnsCase([2, 3], [8, 6]),
-  columnsCase([3, 2], [5, 7], [2, 3], 3),
-  columnsCase([8, 3], [9, 4], [1, 1], 3),
-  columnsCase([1, 3], [1, 9], [1, 4], 2),
-  columnsCase([2, 1], [17, 2], [16, 2], 2),
-  columnsCase([1, 2], [65, 33], [33, 30], 2),
-  rowsCase([1, 3], [224, 224]),
-  rowsCase([2, 3], [224, 224], [43, 43], 2),
-  rowsCase([1, 1], [1, 1]),
-  rowsCase([2, 3], [8, 6]),
-  rowsCase([3, 2], [5, 7], [2, 3], 3),
-  rowsCase([8, 3], [4, 9], [1, 1], 3),
-  rowsCase([1, 3], [9, 1], [4, 1], 2),
-  rowsCase([2, 1], [2, 17], [2, 16], 2),
-  rowsCase([1, 2], [33, 65], [30, 33], 2),
-  spectrumCase([1, 3], [224, 224]),
-  spectrumCase([2, 3], [224, 224], [61, 43], 2),
-  spectrumCase([3, 2], [9, 7], [4, 5], 2),
+  ...spectra.map(([make, ...shape]) => make(...shape)),
   colourCase([1, 3, 224, 224]),
   colourCase([1, 3, 1, 1]),
   colourCase([3, 3, 5, 7]),
@@ -233,3 +242,7 @@ const cases: OpCase[] = [
 ];
 
 for (const row of cases) test(row.name, () => checkOp(gpu, row));
+
+for (const [make, batch, frame, window, steps] of spectra)
+  test(`${make(batch, frame, window, steps).name}, SIMD`, (context) =>
+    checkOp(gpu, make(batch, frame, window, steps, simdLanes(gpu, context))));

@@ -52,8 +52,14 @@ function randomOrigins(name: string, steps: number, N: number, [H, W]: Pair, siz
 }
 
 /** Window of `size` of an H x W picture, N samples of C channels. */
-export function columnsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps = 1): OpCase {
-  const name = `spectrumColumns ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps`;
+export function columnsCase(
+  [N, C]: Pair,
+  [H, W]: Pair,
+  size: Pair = [H, W],
+  steps = 1,
+  lanes?: number,
+): OpCase {
+  const name = `spectrumColumns ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps${lanes ? ', SIMD' : ''}`;
   const p = randomArray(name, [N, C, H, I.spectrumColumnCount(W), 2]);
   const scale = I.frequencyScale(H, W);
   const { table: origins, window } = randomOrigins(name, steps, N, [H, W], size);
@@ -63,7 +69,7 @@ export function columnsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], ste
     tables: { scale, turns: turnsOf(H), origins },
     steps,
     record: (tape, { p, scale, turns, origins, clock }) =>
-      tape.apply(spectrumColumns, { p, scale, turns, origins, clock }, { rows: size[0] }),
+      tape.apply(spectrumColumns, { p, scale, turns, origins, clock }, { rows: size[0], lanes }),
     forward: (step) => perSample(N, (n) => I.spectrumColumns(sample(p, n), scale, window(step, n))),
     backward: (dy, step) => ({
       p: perSample(N, (n) => I.spectrumColumnsBackwardP(sample(dy, n), sample(p, n), scale, window(step, n))),
@@ -71,8 +77,8 @@ export function columnsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], ste
   };
 }
 
-export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps = 1): OpCase {
-  const name = `spectrumRows ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps`;
+export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps = 1, lanes?: number): OpCase {
+  const name = `spectrumRows ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps${lanes ? ', SIMD' : ''}`;
   const z = randomArray(name, [N, C, size[0], I.spectrumColumnCount(W), 2]);
   const { table: origins, window } = randomOrigins(name, steps, N, [H, W], size);
   return {
@@ -81,7 +87,7 @@ export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps 
     tables: { turns: turnsOf(W), origins },
     steps,
     record: (tape, { z, turns, origins, clock }) =>
-      tape.apply(spectrumRows, { z, turns, origins, clock }, { frame: [H, W], columns: size[1] }),
+      tape.apply(spectrumRows, { z, turns, origins, clock }, { frame: [H, W], columns: size[1], lanes }),
     forward: (step) => perSample(N, (n) => I.spectrumRows(sample(z, n), H, W, window(step, n))),
     backward: (dy, step) => ({
       z: perSample(N, (n) => I.spectrumRowsBackwardZ(sample(dy, n), sample(z, n), H, W, window(step, n))),
@@ -90,8 +96,14 @@ export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps 
 }
 
 /** Both halves in turn: the whole inverse transform, and its gradient. */
-export function spectrumCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps = 1): OpCase {
-  const name = `spectrum ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps`;
+export function spectrumCase(
+  [N, C]: Pair,
+  [H, W]: Pair,
+  size: Pair = [H, W],
+  steps = 1,
+  lanes?: number,
+): OpCase {
+  const name = `spectrum ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps${lanes ? ', SIMD' : ''}`;
   const p = randomArray(name, [N, C, H, I.spectrumColumnCount(W), 2]);
   const scale = I.frequencyScale(H, W);
   const { table: origins, window } = randomOrigins(name, steps, N, [H, W], size);
@@ -105,8 +117,9 @@ export function spectrumCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], st
     tables: { scale, vertical: turnsOf(H), horizontal: turnsOf(W), origins },
     steps,
     record(tape, { p, scale, vertical, horizontal, origins, clock }) {
-      const z = tape.apply(spectrumColumns, { p, scale, turns: vertical, origins, clock }, { rows: size[0] });
-      const settings = { frame: [H, W], columns: size[1] } as const;
+      const first = { p, scale, turns: vertical, origins, clock };
+      const z = tape.apply(spectrumColumns, first, { rows: size[0], lanes });
+      const settings = { frame: [H, W], columns: size[1], lanes } as const;
       return tape.apply(spectrumRows, { z, turns: horizontal, origins, clock }, settings);
     },
     forward: (step) => perSample(N, (n) => raw(sample(p, n), window(step, n))),

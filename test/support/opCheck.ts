@@ -6,8 +6,10 @@
 // cancels. The bounds: a float32 sum of n products errs by about sqrt(n) 2^-25 of the rms of its terms times
 // sqrt(n), so by about sqrt(n) 2^-25 of its own rms, and the largest of a million such errors is five times that.
 // The longest sum in ResNet18 has n = 4608: 5 * 68 * 3.0e-8 = 1.0e-5. A gradient that accumulates adds two sums.
+//
+// It throws without the help of vitest, because sixteenLanes.ts runs it in a process of its own.
 
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import type { Gpu } from '../../src/engine/device.ts';
 import { Plan, submit } from '../../src/engine/plan.ts';
 import { errorOverRms } from '../../src/engine/selfTest.ts';
@@ -53,7 +55,7 @@ export async function checkOp(gpu: Gpu, given: OpCase): Promise<void> {
   const twice = (tape: Tape, inputs: Record<string, Tensor>) =>
     tape.apply(weightedSum, { a: row.record(tape, inputs), b: row.record(tape, inputs) });
   await run(gpu, row, 'twice', twice, 3);
-  expect(gpu.liveBytes, `${row.name}: bytes left allocated`).toBe(before);
+  assert.equal(gpu.liveBytes, before, `${row.name}: bytes left allocated`);
 }
 
 /** Remembers the result per step: both runs compare with the same numbers. */
@@ -110,9 +112,11 @@ async function run(
       compare(at, `d${name}`, await read(gpu, gradients[i]), expected[name], factor, bound);
     }
     if (extra)
-      expect([...(await readIntegers(gpu, extra))], `${at}: ${row.integers!.name}`).toEqual([
-        ...Array.from(row.integers!.expected),
-      ]);
+      assert.deepEqual(
+        [...(await readIntegers(gpu, extra))],
+        [...Array.from(row.integers!.expected)],
+        `${at}: ${row.integers!.name}`,
+      );
   }
   plan.destroy();
   destroy(gpu, ...Object.values(tensors));
@@ -133,5 +137,5 @@ function compare(
   const key = `${at.split(' ')[0]} ${pass}`;
   if (error > (worst.get(key)?.error ?? -1)) worst.set(key, { error, bound, name: at });
   if (!(error <= bound))
-    expect.fail(`${at}: ${pass} is wrong by ${error.toExponential(2)} of the rms, bound ${bound}.`);
+    assert.fail(`${at}: ${pass} is wrong by ${error.toExponential(2)} of the rms, bound ${bound}.`);
 }

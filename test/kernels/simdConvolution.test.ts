@@ -1,0 +1,138 @@
+// The text that simdConvolution writes: one case of it in full, and what holds for all.
+// After a change, write the fixture anew, and read the difference:
+//
+//   UPDATE_FIXTURES=1 npx vitest run --project unit test/kernels/simdConvolution
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  chooseTile,
+  type SimdFilter,
+  type SimdKernel,
+  type SimdShape,
+  simdConvolution,
+} from '../../src/kernels/simdConvolution.ts';
+
+const FIXTURE = new URL('../fixtures/simdConvolution.wgsl', import.meta.url);
+
+const kernel: SimdKernel = {
+  entryPoint: 'forward',
+  declarations: [
+    '@group(0) @binding(1) var<storage, read> x : array<f32>;        // [N,C,H,W]',
+    '@group(0) @binding(2) var<storage, read> w : array<f32>;        // [C,R*S,outputs]',
+    '@group(0) @binding(3) var<storage, read_write> y : array<f32>;  // [N,outputs,P,Q]',
+  ].join('\n'),
+  read: 'x',
+  weights: 'w',
+  extra: {},
+  store: 'y[((n * shape.outputs + k) * shape.P + p) * shape.Q + q] = value;',
+};
+
+/** 12 channels of 6 x 6 to 10 of 3 x 3, with a 2 x 2 filter of stride 2 on 8 lanes: tiles of 3 x 3. */
+const small: [SimdFilter, SimdShape] = [
+  { lanes: 8, R: 2, S: 2, stride: 2 },
+  { C: 12, H: 6, W: 6, P: 3, Q: 3, top: 0, left: 0, outputs: 10, rectify: 1 },
+];
+
+test('one case reads as in test/fixtures/simdConvolution.wgsl', () => {
+  const { source } = simdConvolution(...small, kernel);
+  if (process.env.UPDATE_FIXTURES) writeFileSync(FIXTURE, source);
+  expect(source).toBe(readFileSync(FIXTURE, 'utf8'));
+});
+
+const filters = fc.record({
+  lanes: fc.constantFrom(4, 8, 16),
+  R: fc.integer({ min: 1, max: 11 }),
+  S: fc.integer({ min: 1, max: 11 }),
+  stride: fc.integer({ min: 1, max: 4 }),
+});
+const size = fc.integer({ min: 1, max: 130 });
+const shapes = fc.record({
+  C: size,
+  H: size,
+  W: size,
+  P: size,
+  Q: size,
+  top: fc.integer({ min: -9, max: 9 }),
+  left: fc.integer({ min: -9, max: 9 }),
+  outputs: size,
+  rectify: fc.constantFrom(0, 1),
+});
+
+/** What fits the registers: sums of one subgroup. */
+const MAX_SUMS = 56;
+/** What fits the instruction cache: products of one turn of the loop. */
+const MAX_PRODUCTS = 512;
+
+/** Products in the body of the loop, and how many turns it takes per channel. */
+function loopOf(source: string): { products: number; turns: number } {
+  const turns = Number(/c < (\d+) \* shape\.C/.exec(source)![1]);
+  return { products: [...source.matchAll(/b\d+ \* w\d+/g)].length, turns };
+}
+
+test('a tile has few enough sums and products, or is one position', () => {
+  fc.assert(
+    fc.property(filters, shapes, (filter, shape) => {
+      const { rows, columns } = chooseTile(filter, shape);
+      const { products, turns } = loopOf(simdConvolution(filter, shape, kernel).source);
+      expect(products * turns).toBe(rows * columns * filter.R * filter.S);
+      expect(rows * columns).toBeLessThanOrEqual(MAX_SUMS);
+      if (rows * columns > 1) expect(products).toBeLessThanOrEqual(MAX_PRODUCTS);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('tiles cover every result once, and each is stored by the lane and sum that own it', () => {
+  fc.assert(
+    fc.property(filters, shapes, (filter, shape) => {
+      const { rows, columns } = chooseTile(filter, shape);
+      const { source, workgroups, shape: numbers } = simdConvolution(filter, shape, kernel);
+      const sums = [...source.matchAll(/store\(n, k, first_p \+ (\d+), first_q \+ (\d+), y(\d+)\)/g)];
+      expect(sums.map(([, p, q, y]) => [Number(p), Number(q), Number(y)])).toEqual(
+        Array.from({ length: rows * columns }, (_, i) => [Math.floor(i / columns), i % columns, i]),
+      );
+      const fields = /struct Shape \{ (.*) \}/
+        .exec(source)![1]
+        .split(', ')
+        .map((field) => field.split(' ')[0]);
+      expect(fields.length).toBe(numbers.length);
+      const of = Object.fromEntries(fields.map((field, i) => [field, numbers[i]]));
+      expect(of).toMatchObject(shape);
+      // how the text finds its share from group.x
+      const firsts = new Set<string>();
+      for (let group = 0; group < workgroups; group++) {
+        const tile = Math.floor(group / of.groups);
+        const [p, q] = [Math.floor(tile / of.across) * rows, (tile % of.across) * columns];
+        expect(p < shape.P && q < shape.Q).toBe(true);
+        firsts.add(`${p} ${q} ${(group % of.groups) * filter.lanes}`);
+      }
+      expect(firsts.size).toBe(workgroups);
+      expect(workgroups).toBe(
+        Math.ceil(shape.P / rows) * Math.ceil(shape.Q / columns) * Math.ceil(shape.outputs / filter.lanes),
+      );
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('every pixel of the patch and every weight that is used is loaded first', () => {
+  fc.assert(
+    fc.property(filters, shapes, (filter, shape) => {
+      const { source } = simdConvolution(filter, shape, kernel);
+      const declared = new Set<string>();
+      for (const line of source
+        .replaceAll('f32', '')
+        .split('\n')
+        .filter((line) => !line.includes('//')))
+        for (const statement of line.split(/(?<=[;{}])/)) {
+          const [, made] = /(?:let|var) ([bfwxyhv]\d+|in\d+|inside\d+) /.exec(statement) ?? [];
+          const used = [...statement.replace(/^.*?=/, '').matchAll(/\b([bfwxyhv]\d+|in\d+|inside\d+)\b/g)];
+          for (const [name] of used) if (!declared.has(name)) expect.fail(`${name} in ${statement}`);
+          if (made) declared.add(made);
+        }
+    }),
+    { numRuns: 100 },
+  );
+});
