@@ -7,7 +7,8 @@ import { Plan, submit } from '../../src/engine/plan.ts';
 import { gradientOf, Tape } from '../../src/engine/tape.ts';
 import { createTensor, destroy, read, type Tensor } from '../../src/engine/tensor.ts';
 import { fusedConv } from '../../src/kernels/fusedConv.ts';
-import { AWKWARD, fusedCase, fusedName, WHOLE_FRAMES, windowShapes } from '../support/fusedCases.ts';
+import { fusedCase, fusedName } from '../support/fusedCases.ts';
+import { AWKWARD, WHOLE_FRAMES, windowShapes } from '../support/fusedShapes.ts';
 import { checkOp } from '../support/opCheck.ts';
 import { simdLanes } from '../support/simd.ts';
 

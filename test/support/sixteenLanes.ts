@@ -2,7 +2,8 @@
 // Prints the largest error per op and pass as JSON; a check that fails ends it with an error.
 
 import { Gpu } from '../../src/engine/device.ts';
-import { FEW, fusedCase } from './fusedCases.ts';
+import { fusedCase } from './fusedCases.ts';
+import { FEW } from './fusedShapes.ts';
 import { spectrumCase } from './imageCases.ts';
 import { checkOp, worst } from './opCheck.ts';
 
