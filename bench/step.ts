@@ -1,0 +1,141 @@
+// The engine's time for one optimisation step, per image: the product's own ascend(), transforms and all, in its
+// steady state. A sample is one submit, as the progress of ascend() reports it; the first few, while the number of
+// steps per submit still grows, are warm-up. Counts and the adapter's own time come from one program profiled apart.
+
+import { submit } from '../src/engine/plan.ts';
+import { profile } from '../src/engine/profiler.ts';
+import { streamOf } from '../src/engine/random.ts';
+import { type AscendContext, ascend } from '../src/visualization/ascend.ts';
+import {
+  createSpectrumTables,
+  destroySpectrumTables,
+  initialSpectrum,
+} from '../src/visualization/parametrization.ts';
+import {
+  compilePrograms,
+  createState,
+  destroyState,
+  fillTables,
+  layoutsOf,
+  programOf,
+  SLOTS,
+} from '../src/visualization/program.ts';
+import { drawTransforms, networkFrame } from '../src/visualization/transforms.ts';
+import { median } from './samples.ts';
+import { type StepCase, settingsOf, targetsOf } from './stepCase.ts';
+
+/** Fewest samples of a timing. */
+const SAMPLES = 5;
+/** Submits after which steps per submit have settled: 1, 4, 16, 64. */
+const WARM_SUBMITS = 4;
+/** Steps that are profiled. */
+const PROFILED = 5;
+
+export interface Timed {
+  /** ms per image and step, one per submit */
+  samples: number[];
+  /** every unit ended as one that can be used */
+  ok: boolean;
+  /** most bytes on the GPU while it ran, weights included */
+  liveBytes: number;
+}
+
+/** Ascends for `steps` steps and takes the time between reports of progress. */
+async function timeSteps(context: AscendContext, step: StepCase, steps: number): Promise<Timed> {
+  const samples: number[] = [];
+  let [submits, done, last, liveBytes] = [0, 0, performance.now(), 0];
+  const onProgress = (now: number) => {
+    const time = performance.now();
+    // the last submit has nothing behind it that would keep the adapter busy meanwhile
+    if (submits++ >= WARM_SUBMITS && now < steps) samples.push((time - last) / (now - done) / step.batch);
+    [done, last] = [now, time];
+    liveBytes = Math.max(liveBytes, context.gpu.liveBytes);
+  };
+  const settings = { ...settingsOf(step), steps };
+  const results = await ascend({ ...context, onProgress }, step.tap.place, targetsOf(step), settings);
+  return { samples, ok: results.every(({ status }) => status === 'ok'), liveBytes };
+}
+
+/** ms per step, from short runs that also warm everything up. */
+export async function estimate(context: AscendContext, step: StepCase): Promise<number> {
+  let steps = 8;
+  for (;;) {
+    let [start, end] = [0, 0];
+    const onProgress = (done: number) => {
+      end = performance.now();
+      if (done === 1) start = end;
+    };
+    const settings = { ...settingsOf(step), steps };
+    await ascend({ ...context, onProgress }, step.tap.place, targetsOf(step), settings);
+    const perStep = (end - start) / (steps - 1);
+    if (end - start > 300 || steps > 2000) return perStep;
+    steps = Math.ceil(Math.min(10 * steps, 500 / perStep));
+  }
+}
+
+/** Times about `seconds` of the steady state, and at least a few samples of it. `perStep` ms is an estimate. */
+export async function timeCase(
+  context: AscendContext,
+  step: StepCase,
+  perStep: number,
+  seconds: number,
+): Promise<Timed> {
+  const samples = SAMPLES + WARM_SUBMITS + 2;
+  const submitSteps = Math.min(SLOTS, Math.max(1, Math.floor(250 / perStep)));
+  const warm = 1 + 4 + 16 + submitSteps;
+  const steps = Math.max(samples * submitSteps, Math.ceil((1000 * seconds) / perStep)) + Math.min(warm, 85);
+  return timeSteps(context, step, steps);
+}
+
+export interface Counts {
+  dispatches: number;
+  /** of one step of the batch */
+  mflop: number;
+  /** bytes of the plan's own buffers */
+  planBytes: number;
+  /** the adapter's time for one step in ms, by its timestamps; each dispatch a pass of its own, which costs */
+  adapterMs: number | null;
+}
+
+/** Compiles one program of the case, counts it, and profiles it where the adapter has timestamps. */
+export async function countCase(context: AscendContext, step: StepCase): Promise<Counts> {
+  const { gpu, network, parameters } = context;
+  const settings = { ...settingsOf(step), steps: 1 };
+  const targets = targetsOf(step);
+  const layouts = layoutsOf(network, step.tap.place, settings);
+  const tables = createSpectrumTables(gpu, settings.size);
+  const spectra = targets.map(({ seed, name }) => initialSpectrum(seed, streamOf(name), settings.size));
+  const all = Float32Array.from({ length: spectra.length * spectra[0].length }, (_, i) => {
+    return spectra[Math.floor(i / spectra[0].length)][i % spectra[0].length];
+  });
+  const state = createState(gpu, targets, settings.size, all);
+  const programs = await compilePrograms(gpu, step.tap.place, layouts, parameters, state, tables, settings);
+  try {
+    const { program, layout } = programOf(programs, settings.size);
+    const { plan, transforms } = program;
+    const draws = Array.from({ length: PROFILED + 1 }, (_, i) =>
+      targets.map(({ name }) => {
+        const all = Array.from({ length: 64 }, (_, j) =>
+          drawTransforms(settings.transforms, 0, streamOf(name), 64 * i + j),
+        );
+        const draw = all.find((d) => networkFrame(settings.transforms, settings.size, d) === settings.size)!;
+        return { draw, transforms, start: layout.windows.get('input')!.start };
+      }),
+    );
+    fillTables(gpu, state, 0, draws, settings.learningRate);
+    submit(gpu, [plan]);
+    const totals: number[] = [];
+    for (let i = 0; i < PROFILED && gpu.device.features.has('timestamp-query'); i++)
+      totals.push((await profile(gpu, plan)).reduce((sum, { milliseconds }) => sum + milliseconds, 0));
+    return {
+      dispatches: plan.dispatches.length,
+      mflop: plan.flops / 1e6,
+      planBytes: plan.bytes,
+      adapterMs: totals.length > 0 ? median(totals) : null,
+    };
+  } finally {
+    for (const { plan } of programs.programs.values()) plan.destroy();
+    destroyState(gpu, state);
+    destroySpectrumTables(gpu, tables);
+  }
+}

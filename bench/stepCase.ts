@@ -1,0 +1,44 @@
+// The step cases of cases.json as the engine takes them: a tap, the channels of the batch, the study's transforms.
+
+import { StreamscopeError } from '../src/error.ts';
+import type { Network } from '../src/model/network.ts';
+import { findTap, type Tap } from '../src/model/taps.ts';
+import type { AscendSettings, Target } from '../src/visualization/ascend.ts';
+import document from './cases.json';
+
+export const cases = document.step;
+
+export interface StepCase {
+  tap: Tap;
+  jitter: number;
+  batch: number;
+  channels: number[];
+}
+
+/** The cases with these taps (all when empty) and batch sizes (cases.json's when empty), taps outermost. */
+export function stepCases(network: Network, taps: readonly string[], batches: readonly number[]): StepCase[] {
+  const known = cases.cases.map(({ tap }) => tap);
+  const unknown = taps.find((tap) => !known.includes(tap));
+  if (unknown)
+    throw new StreamscopeError('usage', `There is no case ${unknown}.`, `There are ${known.join(', ')}.`);
+  return cases.cases
+    .filter(({ tap }) => taps.length === 0 || taps.includes(tap))
+    .flatMap(({ tap, channel, jitter }) =>
+      (batches.length > 0 ? batches : cases.batch).map((batch) => ({
+        tap: findTap(network, tap),
+        jitter,
+        batch,
+        channels: Array.from({ length: batch }, (_, n) => channel + n),
+      })),
+    );
+}
+
+export const settingsOf = ({ jitter }: StepCase): Omit<AscendSettings, 'steps'> => ({
+  objective: 'center',
+  learningRate: cases.learningRate,
+  size: cases.size,
+  transforms: { jitter, scales: cases.scales, angles: cases.angles },
+});
+
+export const targetsOf = ({ tap, channels }: StepCase): Target[] =>
+  channels.map((channel) => ({ channel, name: `bench/${tap.name}:${channel}`, seed: 0 }));
