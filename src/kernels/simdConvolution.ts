@@ -154,15 +154,15 @@ ${loads.map((i) => patchAddress(filter, turn, i)).join('\n')}
     .join(' ')}
   var row = min(k, shape.outputs - 1);
   var plane = n * shape.C * shape.H * shape.W;
-  for (var c = 0; c < ${turn.rows} * shape.C; c++) {
-    ${turn.rows > 1 ? `let r = c % ${turn.rows};` : 'const r = 0;'}
+  for (var c = 0; c < shape.C; c++) {
+    ${turn.rows > 1 ? `for (var r = 0; r < ${turn.rows}; r++) {` : 'const r = 0;'}
     ${range(turn.R * S)
       .map((t) => `let w${t} = ${kernel.weights}[row + ${t} * shape.outputs];`)
       .join(' ')}
     ${loads.map((i) => patchLoad(kernel, i)).join(' ')}
 ${productBlocks(filter, turn, tile).join('\n')}
     row += ${turn.R * S} * shape.outputs;
-    ${turn.rows > 1 ? `plane += select(0, shape.H * shape.W, r == ${turn.rows - 1});` : 'plane += shape.H * shape.W;'}
+    ${turn.rows > 1 ? '}\n    ' : ''}plane += shape.H * shape.W;
   }
   if (k >= shape.outputs) { return; }
 ${range(tile.rows * tile.columns)

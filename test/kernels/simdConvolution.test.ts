@@ -67,7 +67,7 @@ const MAX_PRODUCTS = 512;
 
 /** Products in the body of the loop, and how many turns it takes per channel. */
 function loopOf(source: string): { products: number; turns: number } {
-  const turns = Number(/c < (\d+) \* shape\.C/.exec(source)![1]);
+  const turns = Number(/r < (\d+);/.exec(source)?.[1] ?? 1);
   return { products: [...source.matchAll(/b\d+ \* w\d+/g)].length, turns };
 }
 
