@@ -1,0 +1,89 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readMeasurements, writeMeasurements } from '../../src/cli/measurementFiles.ts';
+import { StreamscopeError } from '../../src/error.ts';
+import { parseNpy } from '../../src/model/npy.ts';
+import { syntheticMeasurements } from '../support/syntheticMeasurements.ts';
+
+let run: string;
+beforeEach(async () => {
+  run = await mkdtemp(join(tmpdir(), 'streamscope-measurements-'));
+});
+afterEach(() => rm(run, { recursive: true }));
+
+const provenance = { command: 'streamscope test', settings: { steps: 512, seeds: [0, 1] } };
+const small = { channels: 6, seeds: 2, photographs: 5 };
+
+test('what is written is read again, missing images included', async () => {
+  const shallow = syntheticMeasurements({ ...small, block: '1.1', dead: [2], photographs: 0 });
+  const deep = syntheticMeasurements({ ...small, block: '10.0' });
+  const middle = syntheticMeasurements({ ...small, block: '2.0' });
+  for (const block of [deep, shallow, middle]) await writeMeasurements(run, block, provenance);
+  const stored = await readMeasurements(run);
+  expect(stored.map(({ measurements }) => measurements)).toEqual([shallow, middle, deep]);
+  expect(stored[0].provenance).toEqual(provenance);
+  expect(stored[0].measurements.seeds[0].responses.O.I![2]).toBeNaN();
+});
+
+test('a response that was not measured stays absent', async () => {
+  const block = syntheticMeasurements(small);
+  delete block.seeds[0].responses.I.O;
+  delete block.seeds[0].tuning;
+  await writeMeasurements(run, block);
+  const [{ measurements }] = await readMeasurements(run);
+  expect(measurements).toEqual(block);
+});
+
+test('the same measurements give the same bytes', async () => {
+  const folder = join(run, 'measurements', '2.1');
+  const bytes = async () =>
+    Promise.all((await readdir(folder)).sort().map((name) => readFile(join(folder, name), 'base64')));
+  await writeMeasurements(run, syntheticMeasurements(small), provenance);
+  const first = await bytes();
+  await writeMeasurements(run, syntheticMeasurements(small), provenance);
+  expect(await bytes()).toEqual(first);
+});
+
+test('arrays have the shapes that the measurements promise', async () => {
+  await writeMeasurements(run, syntheticMeasurements(small));
+  const shape = async (name: string) =>
+    parseNpy(await readFile(join(run, 'measurements', '2.1', `${name}.npy`))).shape;
+  expect(await shape('seed1.responses.O.I')).toEqual([6, 1]);
+  expect(await shape('natural.scale.blockOnInput')).toEqual([6, 9]);
+  expect(await shape('natural.activations.B')).toEqual([5, 6]);
+  expect(await shape('seed0.tuning')).toEqual([6, 11]);
+});
+
+const refusal = async (): Promise<StreamscopeError> => {
+  const error = await readMeasurements(run).catch((reason) => reason);
+  expect(error).toBeInstanceOf(StreamscopeError);
+  return error;
+};
+
+test('an edited array, a torn description and an empty run are refused by name', async () => {
+  expect((await refusal()).message).toContain('holds no measurements');
+  await writeMeasurements(run, syntheticMeasurements(small));
+  const folder = join(run, 'measurements', '2.1');
+  const array = join(folder, 'seed0.responses.I.I.npy');
+  const bytes = await readFile(array);
+  bytes[bytes.length - 1] ^= 1;
+  await writeFile(array, bytes);
+  expect((await refusal()).message).toContain('seed0.responses.I.I.npy: it is not what block.json names');
+  const description = join(folder, 'block.json');
+  await writeFile(description, (await readFile(description)).subarray(0, 40));
+  expect((await refusal()).message).toContain('block.json: it is not JSON');
+  await writeFile(description, '{"format": "streamscope measurements 0"}');
+  expect(await refusal()).toMatchObject({ code: 65 });
+});
+
+test('a description that leads out of its folder, or is of another block, is refused', async () => {
+  await writeMeasurements(run, syntheticMeasurements(small));
+  const description = join(run, 'measurements', '2.1', 'block.json');
+  const json = JSON.parse(await readFile(description, 'utf8'));
+  await writeFile(description, JSON.stringify({ ...json, arrays: { '../../x': 'hash' } }));
+  expect((await refusal()).message).toContain('arrays');
+  await writeFile(description, JSON.stringify({ ...json, block: '3.1' }));
+  expect((await refusal()).message).toContain('it is about block 3.1');
+});
