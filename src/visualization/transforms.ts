@@ -4,9 +4,8 @@
 // Every step draws them anew for every unit. Each is a resampling of its own: composing them would change the
 // numbers. Only the windows that matter are computed; their sizes are fixed, where they lie depends on the draw.
 //
-// The study draws translations from 0..jitter-1, never negative, so the finished image sits off the neuron by the
-// mean shift (11 px for jitter 16). A translation by d moves the content by d * n / (n - 1) px: the pinned version
-// of its image library normalises coordinates by n - 1 and samples by n.
+// A translation by d moves the content by d * n / (n - 1) px: the pinned version of the study's image library
+// normalises coordinates by n - 1 and samples by n. Which d are drawn, jitter.ts says.
 
 import { draws, PURPOSE } from '../engine/random.ts';
 import type { Tape } from '../engine/tape.ts';
@@ -14,10 +13,13 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
 import { pad } from '../kernels/pad.ts';
 import { warp } from '../kernels/warp.ts';
+import { type JitterMode, jitterRanges } from './jitter.ts';
 
 export interface TransformSettings {
   /** widest translation plus one, in pixels; below 4 there is neither padding nor translation */
   jitter: number;
+  /** faithful unless given */
+  jitterMode?: JitterMode;
   scales: readonly number[];
   /** degrees, positive is counter-clockwise */
   angles: readonly number[];
@@ -29,7 +31,7 @@ export const ANGLES = [-5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5];
 
 /** One step's draw for one unit. */
 export interface Draw {
-  /** pixels to the right and down */
+  /** pixels to the right and down; negative to the left and up */
   first: readonly [number, number];
   scale: number;
   angle: number;
@@ -38,16 +40,22 @@ export interface Draw {
 
 /** The draw of a step: a function of seed, stream and step alone. */
 export function drawTransforms(
-  { jitter, scales, angles }: TransformSettings,
+  { jitter, jitterMode = 'faithful', scales, angles }: TransformSettings,
   seed: number,
   stream: number,
   step: number,
 ): Draw {
   const source = { seed, stream, purpose: PURPOSE.transforms };
-  const half = Math.floor(jitter / 2);
-  const [scale, angle, dx, dy] = draws(source, 2 * step, [scales.length, angles.length, jitter, jitter]);
-  const second = draws(source, 2 * step + 1, [half, half]);
-  return { first: [dx, dy], scale: scales[scale], angle: angles[angle], second: [second[0], second[1]] };
+  const { first, second } = jitterRanges(jitter, jitterMode);
+  const sizes = [scales.length, angles.length, first.count, first.count];
+  const [scale, angle, dx, dy] = draws(source, 2 * step, sizes);
+  const [dx2, dy2] = draws(source, 2 * step + 1, [second.count, second.count]);
+  return {
+    first: [first.least + dx, first.least + dy],
+    scale: scales[scale],
+    angle: angles[angle],
+    second: [second.least + dx2, second.least + dy2],
+  };
 }
 
 /** A resampling: its name and the rows (and columns) of what it makes, of which the network's part is a window. */
