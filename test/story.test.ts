@@ -13,7 +13,7 @@ import { layoutOf, rowsOf } from '../src/model/receptiveField.ts';
 import { recordResnet } from '../src/model/resnet.ts';
 import { parseUnits } from '../src/model/taps.ts';
 import { ascend } from '../src/visualization/ascend.ts';
-import { type UnitResult, visualizeUnits } from '../src/visualization/campaign.ts';
+import { type ImageResult, visualizeImages } from '../src/visualization/campaign.ts';
 import { initialSpectrum } from '../src/visualization/parametrization.ts';
 import { referenceNetwork, referenceStep } from './support/referenceNetwork.ts';
 import { syntheticModel } from './support/syntheticWeights.ts';
@@ -67,18 +67,19 @@ test('a tape records the network, finds the gradient by itself, and a plan repla
 
 test('gradient ascent on the spectrum of an image makes the picture that excites the unit', async () => {
   const settings = {
-    objective: 'center',
     steps: 24,
     learningRate: 0.05,
     size: SIZE,
+    jitterMode: 'faithful',
     seed: 0,
     retries: 0,
     batch: 1,
   } as const;
-  const results: UnitResult[] = [];
-  await visualizeUnits(
+  const [unit] = parseUnits(network, '1.1.O:3');
+  const results: ImageResult[] = [];
+  await visualizeImages(
     { gpu, network, parameters },
-    parseUnits(network, '1.1.O:3'),
+    [{ unit, objective: 'center', index: 0 }],
     settings,
     async (result) => {
       results.push(result);

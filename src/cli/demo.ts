@@ -32,7 +32,9 @@ export async function demo(
   );
   const defaults = {
     objective: 'center',
+    seeds: 1,
     seed: 0,
+    jitterMode: 'faithful',
     learningRate: 0.05,
     size: 224,
     retries: 2,

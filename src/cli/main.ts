@@ -1,24 +1,18 @@
 // The command line. Machine output goes to stdout, words and progress to stderr; exit codes are in error.ts.
 
 import { Command, CommanderError, Option } from 'commander';
-import { EXIT, StreamscopeError } from '../error.ts';
+import { EXIT } from '../error.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { report } from './failure.ts';
+import { addCampaignOptions, addImageSettings, wholeNumber } from './imageOptions.ts';
 import { taps } from './taps.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
-import { visualize, wholeNumber } from './visualize.ts';
+import { visualize } from './visualize.ts';
 import { fetchNamed, inspectWeights, listWeights } from './weights.ts';
 
 const stop = new AbortController();
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new StreamscopeError('usage', `--learning-rate is "${text}", expected a number above 0.`);
-  return value;
-}
 
 const choice = (flags: string, description: string, choices: readonly string[], byDefault: string): Option =>
   new Option(flags, description).choices(choices).default(byDefault);
@@ -75,7 +69,7 @@ function makeProgram(): Command {
     .option('--json', 'one JSON document')
     .action(verify);
 
-  program
+  const visualizing = program
     .command('visualize')
     .description('the images that most excite chosen units')
     .requiredOption('--weights <file>', '.pth or .safetensors')
@@ -89,16 +83,10 @@ function makeProgram(): Command {
         'center',
       ),
     )
-    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 2560)
-    .option('--seed <n>', 'first seed', wholeNumber('--seed', 0), 0)
-    .option('--jitter <pixels>', "below 4 is none (default: the study's, by tap)", wholeNumber('--jitter', 0))
-    .option('--learning-rate <rate>', 'of Adam', positive, 0.05)
-    .option('--size <pixels>', 'rows and columns of the image', wholeNumber('--size', 64), 224)
-    .option('--retries <n>', 'further seeds when a unit is dead or diverges', wholeNumber('--retries', 0), 2)
-    .option('--batch <n>', 'units at once', wholeNumber('--batch', 1), 1)
-    .option('--overwrite', 'make units anew that are already there')
-    .option('--json', 'one JSON line per unit')
-    .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
+    .option('--seeds <n>', 'images per unit, of seeds 1000 apart', wholeNumber('--seeds', 1), 1);
+  addCampaignOptions(addImageSettings(visualizing))
+    .option('--overwrite', 'make images anew that are already there')
+    .option('--json', 'one JSON line per image')
     .action(async (options) => void (await visualize(options, stop.signal)));
 
   program

@@ -1,33 +1,19 @@
-// A run folder, in the layout other tools read: RUN/<network>/<torchvision module>/unit<c>/0_distill_center.png,
-// beside the float32 image as .npy and a sidecar .json (settings, seed, activation, status, hashes of the two).
-// The sidecar is written last: a unit is done when its sidecar is there and its files have the hashes it names.
+// Images in a run folder, in the layout other tools read: RUN/<network>/<torchvision module>/unit<c>/
+// 0_distill_center.png, 1_distill_center.png, ... (one per seed, numbered from 0), beside the float32 image as .npy and
+// a sidecar .json (settings, seeds tried, activation, status, hashes of the two). The module is that of the place, so
+// that both names of a place (1.1.I, 1.0.O) lead to one file.
+// The sidecar is written last: an image is done when its sidecar is there and its files have the hashes it names.
 
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { type ImageSettings, imageId } from '../analysis/plan.ts';
 import { StreamscopeError } from '../error.ts';
 import { writeNpy } from '../model/npy.ts';
-import { type Unit, unitName } from '../model/taps.ts';
-import type { ObjectiveKind } from '../visualization/ascend.ts';
-import type { UnitResult } from '../visualization/campaign.ts';
+import type { ImageResult, ImageTask } from '../visualization/campaign.ts';
 import { encodePng } from '../visualization/png.ts';
 import { readIfPresent, writeAtomically } from './files.ts';
-
-/** What a unit's bytes depend on, apart from the adapter. */
-export interface UnitSettings {
-  network: string;
-  weightsSha256: string;
-  objective: ObjectiveKind;
-  steps: number;
-  learningRate: number;
-  size: number;
-  seed: number;
-  retries: number;
-  jitter: number;
-  scales: readonly number[];
-  angles: readonly number[];
-}
 
 const sidecarSchema = v.object({
   status: v.picklist(['ok', 'dead', 'diverged']),
@@ -38,21 +24,17 @@ const sidecarSchema = v.object({
 
 export type Sidecar = v.InferOutput<typeof sidecarSchema>;
 
-export interface UnitPaths {
+export interface ImagePaths {
   folder: string;
   png: string;
   npy: string;
   json: string;
 }
 
-export function pathsOf(
-  run: string,
-  network: string,
-  { tap, channel }: Unit,
-  objective: ObjectiveKind,
-): UnitPaths {
-  const folder = join(run, network, tap.module, `unit${channel}`);
-  const base = join(folder, `0_distill_${objective}`);
+/** Where an image is, or would be. */
+export function pathsOf(run: string, network: string, { unit, objective, index }: ImageTask): ImagePaths {
+  const folder = join(run, network, unit.tap.module, `unit${unit.channel}`);
+  const base = join(folder, `${index}_distill_${objective}`);
   return { folder, png: `${base}.png`, npy: `${base}.npy`, json: `${base}.json` };
 }
 
@@ -61,30 +43,36 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 const nameOf = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
+/** "steps was 4, is now 5; ...", or undefined when all settings are the same. */
+export function settingsDifference(before: object, now: object): string | undefined {
+  const was = new Map(Object.entries(before));
+  const changed = Object.entries(now).filter(
+    ([key, value]) => JSON.stringify(was.get(key)) !== JSON.stringify(value),
+  );
+  const shown = (value: unknown) => (value === undefined ? 'not recorded' : JSON.stringify(value));
+  return changed.length === 0
+    ? undefined
+    : changed.map(([key, value]) => `${key} was ${shown(was.get(key))}, is now ${shown(value)}`).join('; ');
+}
+
 /**
- * The record of a finished unit, or undefined when there is none or its files are not what it says.
- * Throws when it was made under other settings.
+ * The record of a finished image, or undefined when there is none or its files are not what it says.
+ * Throws usage when it was made under other settings.
  */
-export async function finishedUnit(
-  paths: UnitPaths,
-  unit: Unit,
-  settings: UnitSettings,
+export async function finishedImage(
+  paths: ImagePaths,
+  task: ImageTask,
+  settings: ImageSettings,
 ): Promise<Sidecar | undefined> {
   const bytes = await readIfPresent(paths.json);
   if (!bytes) return undefined;
   const sidecar = parseSidecar(bytes);
   if (!sidecar) return undefined;
-  const changed = Object.entries(settings).filter(
-    ([key, value]) => JSON.stringify(sidecar.settings[key]) !== JSON.stringify(value),
-  );
-  if (changed.length > 0) {
-    const difference = changed.map(
-      ([key, value]) =>
-        `${key} was ${JSON.stringify(sidecar.settings[key])}, is now ${JSON.stringify(value)}`,
-    );
+  const difference = settingsDifference(sidecar.settings, settings);
+  if (difference) {
     throw new StreamscopeError(
       'usage',
-      `${unitName(unit)} in ${paths.folder} was made with other settings: ${difference.join('; ')}.`,
+      `${imageId(task)} in ${paths.folder} was made with other settings: ${difference}.`,
       'Choose another folder with --out, or make it anew with --overwrite.',
     );
   }
@@ -101,19 +89,20 @@ function parseSidecar(bytes: Uint8Array): Sidecar | undefined {
     const result = v.safeParse(sidecarSchema, JSON.parse(new TextDecoder().decode(bytes)));
     return result.success ? result.output : undefined;
   } catch {
-    return undefined; // torn or edited: the unit is made again
+    return undefined; // torn or edited: the image is made again
   }
 }
 
-/** Writes a unit. Without status ok there is no image: files of an earlier attempt are removed. */
-export async function writeUnit(
-  paths: UnitPaths,
-  result: UnitResult,
-  settings: UnitSettings,
+/** Writes an image. Without status ok there is none: files of an earlier attempt are removed. */
+export async function writeImage(
+  paths: ImagePaths,
+  result: ImageResult,
+  settings: ImageSettings,
   adapter: string,
   version: string,
 ): Promise<void> {
-  const { unit, status, attempts, activation, ascent, pixels } = result;
+  const { task, status, attempts, activation, ascent, pixels } = result;
+  const { tap, channel } = task.unit;
   const { size } = settings;
   const files: Record<string, string> = {};
   if (status === 'ok') {
@@ -126,11 +115,13 @@ export async function writeUnit(
       files[nameOf(path)] = sha256(bytes);
     }
   } else await Promise.all([rm(paths.png, { force: true }), rm(paths.npy, { force: true })]);
+  // nothing here may depend on which of a place's names was asked for, or on the images beside this one
   const sidecar = {
-    unit: unitName(unit),
-    place: unit.tap.place,
-    module: unit.tap.module,
-    channel: unit.channel,
+    image: imageId(task),
+    place: tap.place,
+    module: tap.module,
+    channel,
+    index: task.index,
     status,
     attempts,
     activation,

@@ -1,33 +1,64 @@
-// Many units: grouped by place and transforms into batches, each ascended, checked, measured on its saved 8-bit
+// Many images: grouped by place and objective into batches, each ascended, checked, measured on its saved 8-bit
 // pixels, and retried with the next seed when its gradient was dead or its values diverged. Nothing here knows
-// files; a finished unit is handed to `onUnit`, in an order that depends on the list alone.
+// files; a finished image is handed to `onImage`, in an order that depends on the list alone.
+//
+// Image `index` of a unit starts from seed + 1000 index, and its retries count up from there, so that no image ever
+// takes another one's seed. It is what the same unit gives alone under that seed: how many images are made of a
+// unit, and beside which others, changes nothing.
 
 import { StreamscopeError } from '../error.ts';
+import type { Network } from '../model/network.ts';
 import { type Unit, unitName } from '../model/taps.ts';
-import { type AscendContext, type AscendSettings, type Ascent, ascend, type Status } from './ascend.ts';
-import { studyJitter } from './jitter.ts';
+import {
+  type AscendContext,
+  type AscendSettings,
+  type Ascent,
+  ascend,
+  type ObjectiveKind,
+  type Status,
+} from './ascend.ts';
+import { type JitterMode, studyJitter } from './jitter.ts';
 import { measureObjective } from './measure.ts';
 import { fromBytes, toBytes } from './pixels.ts';
 import { ANGLES, SCALES } from './transforms.ts';
 
-export interface CampaignSettings extends Omit<AscendSettings, 'transforms'> {
+/** One image that is wanted. */
+export interface ImageTask {
+  unit: Unit;
+  objective: ObjectiveKind;
+  /** which of the unit's images: 0, 1, ... */
+  index: number;
+}
+
+export interface CampaignSettings extends Omit<AscendSettings, 'transforms' | 'objective'> {
   /** pixels; the study's choice by tap when absent */
   jitter?: number;
+  jitterMode: JitterMode;
+  /** of the images with index 0 */
   seed: number;
   /** further seeds to try when a unit is dead or diverges */
   retries: number;
-  /** units at once */
+  /** images at once */
   batch: number;
 }
+
+/** Images at once unless asked otherwise: keeps a software adapter busy, and fits into 128 MiB per binding. */
+export const DEFAULT_BATCH = 8;
+
+/** Seeds from one image of a unit to the next; more than there may be retries. */
+export const SEED_STRIDE = 1000;
+
+/** The seed that image `index` of a unit tries first. */
+export const firstSeed = (seed: number, index: number): number => seed + SEED_STRIDE * index;
 
 export interface Attempt {
   seed: number;
   status: Status;
 }
 
-/** A finished unit. Only status ok has an image. */
-export interface UnitResult {
-  unit: Unit;
+/** A finished image, or why there is none: only status ok has one. */
+export interface ImageResult {
+  task: ImageTask;
   jitter: number;
   attempts: readonly Attempt[];
   status: Status;
@@ -38,92 +69,99 @@ export interface UnitResult {
   activation?: number;
 }
 
-/** The name a unit's random numbers come from: place, channel and objective; two names of one place agree. */
+/** The name an image's random numbers come from: place, channel and objective; two names of one place agree. */
 export const streamName = (
-  network: string,
-  { tap, channel }: Unit,
-  { objective }: Pick<AscendSettings, 'objective'>,
-): string => `${network}/${tap.place}:${channel}/${objective}`;
+  network: Pick<Network, 'name'>,
+  { unit: { tap, channel }, objective }: Omit<ImageTask, 'index'>,
+): string => `${network.name}/${tap.place}:${channel}/${objective}`;
 
-export async function visualizeUnits(
+/** Throws usage for settings that cannot be, bug for a finished image without a finite activation. */
+export async function visualizeImages(
   context: AscendContext,
-  units: readonly Unit[],
+  tasks: readonly ImageTask[],
   settings: CampaignSettings,
-  onUnit: (result: UnitResult) => Promise<void>,
+  onImage: (result: ImageResult) => Promise<void>,
 ): Promise<void> {
+  if (settings.retries >= SEED_STRIDE) {
+    throw new StreamscopeError(
+      'usage',
+      `${settings.retries} retries would take the seeds of other images, expected fewer than ${SEED_STRIDE}.`,
+    );
+  }
   let stepsDone = 0;
-  for (const batch of batchesOf(units, settings.batch)) {
+  for (const batch of batchesOf(tasks, settings.batch)) {
     const onProgress = (done: number) =>
-      context.onProgress?.(stepsDone + done * batch.length, units.length * settings.steps);
+      context.onProgress?.(stepsDone + done * batch.length, tasks.length * settings.steps);
     const results = await visualizeBatch({ ...context, onProgress }, batch, settings);
     stepsDone += batch.length * settings.steps;
-    for (const result of results) await onUnit(result);
+    for (const result of results) await onImage(result);
   }
 }
 
-/** Units of one place together, at most `size` at a time, in the order given. */
-function batchesOf(units: readonly Unit[], size: number): Unit[][] {
-  const batches: Unit[][] = [];
-  for (const unit of units) {
-    const open = batches.find((batch) => batch[0].tap.place === unit.tap.place && batch.length < size);
-    if (open) open.push(unit);
-    else batches.push([unit]);
+/** Images of one place and objective together, at most `size` at a time, in the order given. */
+export function batchesOf(tasks: readonly ImageTask[], size: number): ImageTask[][] {
+  const batches: ImageTask[][] = [];
+  const open = new Map<string, ImageTask[]>();
+  for (const task of tasks) {
+    const key = `${task.unit.tap.place}/${task.objective}`;
+    let batch = open.get(key);
+    if (!batch || batch.length === size) {
+      batch = [];
+      open.set(key, batch);
+      batches.push(batch);
+    }
+    batch.push(task);
   }
   return batches;
 }
 
 async function visualizeBatch(
   context: AscendContext,
-  batch: readonly Unit[],
+  batch: readonly ImageTask[],
   settings: CampaignSettings,
-): Promise<UnitResult[]> {
-  const { network } = context;
-  const { tap } = batch[0];
-  const jitter = settings.jitter ?? studyJitter(tap);
-  const transforms = { jitter, scales: SCALES, angles: ANGLES };
-  const results = new Map<Unit, UnitResult>();
-  const attempts = new Map(batch.map((unit) => [unit, [] as Attempt[]]));
+): Promise<ImageResult[]> {
+  const [{ unit, objective }] = batch;
+  const jitter = settings.jitter ?? studyJitter(unit.tap);
+  const transforms = { jitter, jitterMode: settings.jitterMode, scales: SCALES, angles: ANGLES };
+  const results = new Map<ImageTask, ImageResult>();
   let waiting = [...batch];
   for (let retry = 0; retry <= settings.retries && waiting.length > 0; retry++) {
-    const seed = settings.seed + retry;
-    const targets = waiting.map((unit) => ({
-      channel: unit.channel,
-      name: streamName(network.name, unit, settings),
-      seed,
+    const targets = waiting.map((task) => ({
+      channel: task.unit.channel,
+      name: streamName(context.network, task),
+      seed: firstSeed(settings.seed, task.index) + retry,
     }));
-    const ascents = await ascend(context, tap.place, targets, { ...settings, transforms });
-    waiting.forEach((unit, i) => {
+    const ascents = await ascend(context, unit.tap.place, targets, { ...settings, objective, transforms });
+    waiting.forEach((task, i) => {
       const ascent = ascents[i];
-      const tried = attempts.get(unit)!;
-      tried.push({ seed, status: ascent.status });
+      const { status } = ascent;
+      const attempts = [...(results.get(task)?.attempts ?? []), { seed: targets[i].seed, status }];
       const pixels = toBytes(ascent.image, settings.size, settings.size);
-      results.set(unit, { unit, jitter, attempts: tried, status: ascent.status, ascent, pixels });
+      results.set(task, { task, jitter, attempts, status, ascent, pixels });
     });
-    waiting = waiting.filter((unit) => results.get(unit)!.status !== 'ok');
+    waiting = waiting.filter((task) => results.get(task)!.status !== 'ok');
   }
-  await measure(
-    context,
-    settings,
-    batch.map((unit) => results.get(unit)!),
-  );
-  return batch.map((unit) => results.get(unit)!);
+  const finished = batch.map((task) => results.get(task)!);
+  await measure(context, settings.size, finished);
+  return finished;
 }
 
 /** Adds the activation to every result that has an image. */
-async function measure(
-  context: AscendContext,
-  { objective, size }: CampaignSettings,
-  results: readonly UnitResult[],
-): Promise<void> {
+async function measure(context: AscendContext, size: number, results: readonly ImageResult[]): Promise<void> {
   const usable = results.filter(({ status }) => status === 'ok');
   if (usable.length === 0) return;
-  const samples = usable.map(({ unit, pixels }) => ({ image: fromBytes(pixels), channel: unit.channel }));
-  const activations = await measureObjective(context, usable[0].unit.tap.place, objective, size, samples);
+  const [{ task }] = usable;
+  const samples = usable.map((result) => ({
+    image: fromBytes(result.pixels),
+    channel: result.task.unit.channel,
+  }));
+  const { place } = task.unit.tap;
+  const activations = await measureObjective(context, place, task.objective, size, samples);
   usable.forEach((result, i) => {
     if (!Number.isFinite(activations[i])) {
       throw new StreamscopeError(
         'bug',
-        `${unitName(result.unit)}: the activation of the finished image is ${activations[i]}.`,
+        `${unitName(result.task.unit)}: the activation of the finished image is ${activations[i]}.`,
       );
     }
     result.activation = activations[i];

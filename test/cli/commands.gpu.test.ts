@@ -1,7 +1,7 @@
 // The command line as a person meets it: every command once, and every way to be wrong with one sentence, a hint,
 // the right exit code and nothing half-written.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -19,6 +19,7 @@ import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseNpy } from '../../src/model/npy.ts';
 import { writeSafetensors } from '../../src/model/safetensors.ts';
+import { type RunOptions, runCommand } from '../support/commandLine.ts';
 import { pickle, pth } from '../support/hostileFiles.ts';
 import { syntheticModel } from '../support/syntheticWeights.ts';
 
@@ -27,33 +28,8 @@ const folder = mkdtempSync(join(tmpdir(), 'streamscope-'));
 const at = (...parts: string[]) => join(folder, ...parts);
 const weightsFile = at('small.safetensors');
 
-interface Result {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function run(
-  args: readonly string[],
-  { env = {}, killAfter }: { env?: Record<string, string>; killAfter?: RegExp } = {},
-): Promise<Result> {
-  return new Promise((done) => {
-    const child = spawn(process.execPath, [join(root, 'dist/streamscope.js'), ...args], {
-      cwd: folder,
-      env: { ...process.env, ...env },
-    });
-    const result: Result = { code: null, stdout: '', stderr: '' };
-    child.stdout.on('data', (data) => {
-      result.stdout += data;
-    });
-    child.stderr.on('data', (data) => {
-      result.stderr += data;
-      // once: a second signal ends the process at once
-      if (killAfter?.test(result.stderr) && !child.killed) child.kill('SIGTERM');
-    });
-    child.on('close', (code) => done({ ...result, code }));
-  });
-}
+const run = (args: readonly string[], options: Omit<RunOptions, 'cwd'> = {}) =>
+  runCommand(root, args, { cwd: folder, ...options });
 
 const visualize = (...args: string[]) =>
   run(['visualize', '--weights', weightsFile, '--size', '96', '--progress', 'none', ...args]);
@@ -125,9 +101,9 @@ describe('visualize', () => {
     );
     const record = JSON.parse(readFileSync(join(unit, '0_distill_center.json'), 'utf8'));
     expect(record).toMatchObject({
-      unit: '1.1.B:3',
+      image: '1.1.B:3/center/0',
       status: 'ok',
-      settings: { steps: 8, seed: 0, jitter: 0 },
+      settings: { steps: 8, seed: 0, jitter: 0, jitterMode: 'faithful' },
     });
     for (const [name, hash] of Object.entries(record.files)) {
       expect(
@@ -139,12 +115,12 @@ describe('visualize', () => {
 
     const bytes = readFileSync(join(unit, '0_distill_center.png'));
     const again = await visualize(...args);
-    expect(again.stderr).toMatch(/2 of 2 units are already done/);
+    expect(again.stderr).toMatch(/2 of 2 images are already done/);
     expect(again.stdout).toBe(first.stdout);
 
     // a spoilt file is noticed and made again, to the same bytes
     writeFileSync(join(unit, '0_distill_center.png'), 'spoilt');
-    expect((await visualize(...args)).stderr).toMatch(/1 of 2 units are already done/);
+    expect((await visualize(...args)).stderr).toMatch(/1 of 2 images are already done/);
     expect(readFileSync(join(unit, '0_distill_center.png'))).toEqual(bytes);
   });
 

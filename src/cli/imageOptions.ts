@@ -1,0 +1,52 @@
+// Options that every command shares that makes images, or says which would be made: one place for their defaults.
+
+import { type Command, Option } from 'commander';
+import { StreamscopeError } from '../error.ts';
+import { DEFAULT_BATCH } from '../visualization/campaign.ts';
+import { JITTER_MODES } from '../visualization/jitter.ts';
+
+/** The study's settings of an image; what a command's options are called on the command line. */
+export function addImageSettings(command: Command): Command {
+  return command
+    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 2560)
+    .option('--seed <n>', 'first seed', wholeNumber('--seed', 0), 0)
+    .option('--jitter <pixels>', "below 4 is none (default: the study's, by tap)", wholeNumber('--jitter', 0))
+    .addOption(
+      new Option('--jitter-mode <mode>', 'to the right and down only, as the study, or about the unit')
+        .choices(JITTER_MODES)
+        .default('faithful'),
+    )
+    .option('--learning-rate <rate>', 'of Adam', positive, 0.05)
+    .option('--size <pixels>', 'rows and columns of the image', wholeNumber('--size', 64), 224)
+    .option('--retries <n>', 'further seeds when a unit is dead or diverges', wholeNumber('--retries', 0), 2);
+}
+
+/** How images are made, which changes no byte of them. */
+export function addCampaignOptions(command: Command): Command {
+  return command
+    .option('--batch <n>', 'images at once', wholeNumber('--batch', 1), DEFAULT_BATCH)
+    .addOption(
+      new Option('--progress <style>', 'on stderr').choices(['auto', 'json', 'none']).default('auto'),
+    );
+}
+
+/** Reads a whole number of at least `least` from the command line. */
+export function wholeNumber(name: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw new StreamscopeError(
+        'usage',
+        `${name} is "${text}", expected a whole number of at least ${least}.`,
+      );
+    }
+    return value;
+  };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value))
+    throw new StreamscopeError('usage', `--learning-rate is "${text}", expected a number above 0.`);
+  return value;
+}
