@@ -1,7 +1,9 @@
 // Files of a run. A file appears under its name only when it is complete: written beside it, flushed, renamed.
+// The name meanwhile tells which process is at work, so that what a killed one left behind can be told from what
+// another one is writing.
 
-import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileError } from './failure.ts';
 
@@ -11,19 +13,47 @@ export async function ensureFolder(path: string): Promise<void> {
     await mkdir(path, { recursive: true });
     await access(path, constants.W_OK | constants.X_OK);
     // root passes every access check, also on read-only file systems: only a file tells
-    const probe = join(path, `.probe-${randomBytes(6).toString('hex')}`);
-    await (await open(probe, 'wx')).close();
+    const probe = temporaryName(join(path, 'probe'));
+    await (await open(probe, 'w')).close();
     await rm(probe);
   } catch (error) {
     throw fileError('write to', path, error);
   }
 }
 
+const HOST = hostname().replace(/[^\w-]/g, '-');
+
+/** Where a file is written before it gets its name; one per file and process. */
+const temporaryName = (path: string): string => `${path}.${HOST}.${process.pid}.tmp`;
+
+/** Removes what killed processes of this machine left half-written below a folder. */
+export async function removeAbandoned(folder: string): Promise<void> {
+  try {
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      const [, host, pid] = /\.([\w-]+)\.(\d+)\.tmp$/.exec(entry.name) ?? [];
+      if (entry.isFile() && host === HOST && !isAlive(Number(pid)))
+        await rm(join(entry.parentPath, entry.name), { force: true });
+    }
+  } catch (error) {
+    throw fileError('clean up', folder, error);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false; // this process has nothing in flight yet: a namesake's
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Throws io; the file is then what it was before. */
 export async function writeAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = temporaryName(path);
   try {
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'wx');
+    const file = await open(temporary, 'w');
     try {
       await file.writeFile(bytes);
       await file.sync();

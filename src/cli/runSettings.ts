@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { type RunSettings, settingsHash } from '../analysis/plan.ts';
 import { StreamscopeError } from '../error.ts';
-import { ensureFolder, readIfPresent, writeAtomically } from './files.ts';
+import { ensureFolder, readIfPresent, removeAbandoned, writeAtomically } from './files.ts';
 import { settingsDifference } from './runFolder.ts';
 import { version } from './version.ts';
 
@@ -17,12 +17,13 @@ const runSchema = v.object({
 export const runFile = (run: string): string => join(run, 'run.json');
 
 /**
- * Makes the folder and run.json, or checks that they belong to the same run; returns the hash of the settings.
- * `overwrite` replaces the settings, but never the network or its weights.
+ * Makes the folder and run.json, or tidies up after a killed process and checks that they belong to the same run;
+ * returns the hash of the settings. `overwrite` replaces the settings, but never the network or its weights.
  * Throws usage for other settings, with the difference; badInput for a damaged run.json; io.
  */
 export async function openRun(run: string, settings: RunSettings, overwrite = false): Promise<string> {
   await ensureFolder(run);
+  await removeAbandoned(run);
   const hash = await settingsHash(settings);
   const before = await readRun(run);
   if (before) {
