@@ -110,6 +110,32 @@ export function planImages(network: Network, { blocks, seeds, display }: PlanReq
     .map(({ task }) => task);
 }
 
+/** A plan as it is written down: the same for the same request. */
+export interface PlanDocument {
+  settingsHash: string;
+  settings: RunSettings;
+  blocks: string[];
+  seeds: number;
+  display: Record<string, readonly number[]>;
+  /** names of all images, in the order they are made */
+  images: string[];
+}
+
+export async function planDocument(
+  network: Network,
+  settings: RunSettings,
+  request: PlanRequest,
+): Promise<PlanDocument> {
+  return {
+    settingsHash: await settingsHash(settings),
+    settings,
+    blocks: request.blocks.map(({ name }) => name),
+    seeds: request.seeds,
+    display: Object.fromEntries(request.display ?? []),
+    images: planImages(network, request).map(imageId),
+  };
+}
+
 /** The images of a list of units, `seeds` of each. */
 export const tasksOf = (units: readonly Unit[], objective: ObjectiveKind, seeds: number): ImageTask[] =>
   units.flatMap((unit) => Array.from({ length: seeds }, (_, index) => ({ unit, objective, index })));

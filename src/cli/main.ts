@@ -5,7 +5,9 @@ import { EXIT } from '../error.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { report } from './failure.ts';
-import { addCampaignOptions, addImageSettings, wholeNumber } from './imageOptions.ts';
+import { addCampaignOptions, addImageSettings, addRequest, wholeNumber } from './imageOptions.ts';
+import { plan } from './plan.ts';
+import { reproduce } from './reproduce.ts';
 import { taps } from './taps.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
@@ -88,6 +90,27 @@ function makeProgram(): Command {
     .option('--overwrite', 'make images anew that are already there')
     .option('--json', 'one JSON line per image')
     .action(async (options) => void (await visualize(options, stop.signal)));
+
+  const planning = program
+    .command('plan')
+    .description('which images a run would make: one JSON document, without making any')
+    .requiredOption('--weights <file>', '.pth or .safetensors');
+  addImageSettings(addRequest(planning)).action(plan);
+
+  const reproducing = program
+    .command('reproduce')
+    .description(
+      'the study: images, measurements, statistics, figures and a report; continues where it ended',
+    )
+    .requiredOption('--weights <file>', '.pth or .safetensors')
+    .option(
+      '--images <folder>',
+      'photographs, flat or in one folder per class; without, that part is left out',
+    )
+    .requiredOption('--out <folder>', 'the run folder');
+  addCampaignOptions(addImageSettings(addRequest(reproducing))).action((options) =>
+    reproduce(options, stop.signal),
+  );
 
   program
     .command('demo')

@@ -6,6 +6,7 @@ import {
   imageSettings,
   parseBlocks,
   parseDisplay,
+  planDocument,
   planImages,
   runSettings,
   settingsHash,
@@ -120,4 +121,19 @@ describe('settings', () => {
     const hashes = Object.entries(changes).map(([key, value]) => settingsHash({ ...run, [key]: value }));
     expect(new Set(await Promise.all([settingsHash(run), ...hashes])).size).toBe(12);
   });
+});
+
+test('a plan is a document, the same for the same request', async () => {
+  const run = runSettings(network, 'abc', settings);
+  const request = (text: string) => ({ blocks: blocks(text), seeds: 2, display: new Map([['1.1', [3]]]) });
+  const document = await planDocument(network, run, request('2.0,1.1'));
+  expect(document).toMatchObject({
+    blocks: ['1.1', '2.0'],
+    seeds: 2,
+    display: { '1.1': [3] },
+    settings: run,
+  });
+  expect(document.settingsHash).toBe(await settingsHash(run));
+  expect(document.images).toEqual(ids('1.1,2.0', 2, '1.1:3'));
+  expect(JSON.stringify(await planDocument(network, run, request('1.1,2.0')))).toBe(JSON.stringify(document));
 });
