@@ -1,0 +1,257 @@
+// What was published beside what was measured: one row per statement of the study that the run can speak to. A row
+// says whether the two agree only where the study's words can be decided by a number; the rule is in `ours`.
+
+import type { GroupComparison } from './inhibition.ts';
+import type { BlockMetrics } from './metrics.ts';
+import { short, shortP } from './numberText.ts';
+import { type Effect, PUBLISHED, type PublishedBlock, SIGNIFICANCE } from './published.ts';
+import type { Correlation, Summary } from './stats.ts';
+
+export interface ComparisonRow {
+  block: string;
+  /** where the study says it */
+  place: string;
+  question: string;
+  published: string;
+  ours: string;
+  difference: string;
+  /** null: the study's words give nothing to decide by, or we have no answer */
+  agrees: boolean | null;
+}
+
+/** All rows, in the order of the blocks. Blocks that the study does not have give none. */
+export function compareWithStudy(blocks: readonly BlockMetrics[]): ComparisonRow[] {
+  return blocks.flatMap((block) => {
+    const published = PUBLISHED[block.block];
+    if (!published) return [];
+    return [
+      spectrumRow(block, published, blocks),
+      ...weightRows(block, published),
+      ...inhibitionRows(block, published),
+      ...countRows(block, published),
+      ...listRows(block, published),
+    ];
+  });
+}
+
+const row = (
+  { block }: BlockMetrics,
+  place: string,
+  question: string,
+  published: string,
+  ours: string,
+  difference: string,
+  agrees: boolean | null,
+): ComparisonRow => ({ block, place, question, published, ours, difference, agrees });
+
+/** Share of channels with M < 1 among those that have a ratio. */
+function overwriteShare({ seeds }: BlockMetrics): number {
+  const values = seeds[0].mix.flatMap(({ value }) => value ?? []);
+  return values.filter((value) => value < 1).length / values.length;
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+const isDownsample = ({ block }: BlockMetrics): boolean => PUBLISHED[block]?.spectrum === 'overwrite';
+
+function spectrumRow(
+  block: BlockMetrics,
+  { spectrum }: PublishedBlock,
+  blocks: readonly BlockMetrics[],
+): ComparisonRow {
+  const share = overwriteShare(block);
+  const [lowest] = block.seeds[0].histogram;
+  const counted = block.seeds[0].histogram.reduce((sum, count) => sum + count, 0);
+  const ours = `${percent(share)} of channels with M < 1, ${lowest} of ${counted} below 0.25`;
+  const words = {
+    overwrite: ['dominated by overwrite channels', share > 1 / 2, 'more than half overwrite'],
+    'lowest bin': ['all channels in the lowest bin', lowest === counted, 'all below 0.25'],
+    'less skewed': [
+      'less skewed than the downsample blocks',
+      lessSkewed(share, blocks),
+      'a smaller share than theirs',
+    ],
+  } as const;
+  const [published, agrees, rule] = words[spectrum];
+  const difference = agrees === null ? 'no downsample block in this run to compare with' : `rule: ${rule}`;
+  return row(block, 'Fig. 2', 'Spectrum of mix ratios', published, ours, difference, agrees);
+}
+
+function lessSkewed(share: number, blocks: readonly BlockMetrics[]): boolean | null {
+  const others = blocks.filter(isDownsample).map(overwriteShare);
+  return others.length === 0 ? null : others.every((other) => share < other);
+}
+
+function weightRows(block: BlockMetrics, { weightMagnitude }: PublishedBlock): ComparisonRow[] {
+  if (!weightMagnitude) return [];
+  const { weights } = block.seeds[0];
+  const layers = [
+    ['second batch norm', weights.batchNorm, block.spread.weights.batchNorm],
+    ['second convolution', weights.convolution, block.spread.weights.convolution],
+  ] as const;
+  return layers.map(([layer, correlation, spread]) => {
+    const { rho, p } = correlation;
+    const shown = rho !== null && p !== null && rho < 0 && p < SIGNIFICANCE;
+    const ours = `rho = ${short(rho)}, p ${shortP(p)} (${overSeeds(spread)})`;
+    const published = 'the more a channel skips, the smaller its weights, significantly';
+    return row(
+      block,
+      'Fig. 3',
+      `Weights of the ${layer}`,
+      published,
+      ours,
+      sign(correlation),
+      rho === null ? null : shown,
+    );
+  });
+}
+
+const sign = ({ rho, p }: Correlation): string => {
+  if (rho === null || p === null) return 'no correlation defined';
+  const direction = rho < 0 ? 'same sign' : 'opposite sign';
+  return `${direction}, ${p < SIGNIFICANCE ? 'significant' : 'not significant'}`;
+};
+
+const overSeeds = ({ mean, deviation, n }: Summary): string =>
+  n > 1 ? `${short(mean)} ± ${short(deviation)} over ${n} seeds` : 'one seed';
+
+function inhibitionRows(block: BlockMetrics, { inhibition, curves }: PublishedBlock): ComparisonRow[] {
+  const [first] = block.seeds;
+  const rows: ComparisonRow[] = [];
+  const add = (
+    place: string,
+    question: string,
+    effect: Effect,
+    comparison: GroupComparison,
+    spread: Summary,
+  ) => {
+    const { overwrite, skip, F, p } = comparison;
+    const lower = (overwrite.mean ?? Number.NaN) < (skip.mean ?? Number.NaN);
+    const shown = lower && p !== null && p < SIGNIFICANCE;
+    const ours = `means ${short(overwrite.mean)} and ${short(skip.mean)}, F = ${short(F)}, p ${shortP(p)}`;
+    const published = effect === 'shown' ? 'overwrite significantly below skip' : 'not significantly below';
+    const difference = `skip minus overwrite: ${overSeeds(spread)}`;
+    rows.push(
+      row(
+        block,
+        place,
+        question,
+        published,
+        ours,
+        difference,
+        p === null ? null : shown === (effect === 'shown'),
+      ),
+    );
+  };
+  if (inhibition)
+    add(
+      'Fig. 4, top',
+      'B on the image of I',
+      inhibition,
+      first.inhibition.comparison,
+      block.spread.inhibition,
+    );
+  if (curves && first.curves)
+    add(
+      'Fig. 4, bottom',
+      'Correlation of B with I over photographs',
+      curves,
+      first.curves,
+      block.spread.curves,
+    );
+  return rows;
+}
+
+function countRows(block: BlockMetrics, { invariant, invariantWithoutMix }: PublishedBlock): ComparisonRow[] {
+  const scale = block.seeds[0].invariance.scale;
+  const spread = block.spread.invariance.scale;
+  if (!scale || !spread) return [];
+  const { passing, passingWithoutMix, percent: share, percentWithoutMix } = scale;
+  const counted = `${passing.length} of ${block.channels} (${short(share)} %)`;
+  const agrees = invariant === 'zero' ? passing.length === 0 : passing.length > 0;
+  const rows = [
+    row(
+      block,
+      'section 3.2, Fig. 5',
+      'Scale-invariant channels',
+      invariant === 'zero' ? 'none' : 'many (no number in the text)',
+      counted,
+      `${overSeeds(spread.percent)} %; ${spread.always.length} with every seed, ${spread.ever.length} with any`,
+      agrees,
+    ),
+  ];
+  if (invariantWithoutMix) {
+    rows.push(
+      row(
+        block,
+        'section 3.2, Fig. 5',
+        'The same without the mix ratio',
+        invariantWithoutMix === 'few' ? 'only a few' : 'an appreciable share, well below the neighbours',
+        `${passingWithoutMix.length} of ${block.channels} (${short(percentWithoutMix)} %)`,
+        `${overSeeds(spread.percentWithoutMix)} %`,
+        null,
+      ),
+    );
+  }
+  return rows;
+}
+
+function listRows(block: BlockMetrics, { robust, namedInTop, topMixes }: PublishedBlock): ComparisonRow[] {
+  const [first] = block.seeds;
+  const scale = first.invariance.scale;
+  const rows = [
+    listRow(
+      block,
+      'Fig. 8',
+      'The three mixes closest to 1',
+      topMixes,
+      first.topMixes,
+      ratesOf(block, topMixes),
+    ),
+  ];
+  if (!scale) return rows;
+  if (namedInTop) {
+    const question = 'Among the three highest scale metrics (named in the text)';
+    rows.push(listRow(block, 'Fig. 6', question, namedInTop, scale.top, ratesOf(block, namedInTop), true));
+  }
+  const both = first.robust.scale;
+  if (robust && both) {
+    const question = 'Pass with visualisations and with photographs';
+    rows.push(listRow(block, 'Fig. 7', question, robust, both, ratesOf(block, robust)));
+  }
+  if (robust) {
+    const question = 'Its channels pass with visualisations';
+    rows.push(listRow(block, 'Fig. 7', question, robust, scale.passing, ratesOf(block, robust), true));
+  }
+  return rows;
+}
+
+/** "M 1.02, passes 2/3" of each published channel, over seeds. */
+function ratesOf({ spread }: BlockMetrics, channels: readonly number[]): string {
+  const facts = channels.map((channel) => {
+    const rates = spread.invariance.scale?.channels[channel]?.rates;
+    const passes = rates ? `, passes ${Math.round(rates.passes * spread.seeds)}/${spread.seeds}` : '';
+    return `${channel}: M ${short(spread.mix[channel]?.mean)}${passes}`;
+  });
+  return facts.join('; ');
+}
+
+/**
+ * Two lists of channels. What chance alone would share: a b / channels, for lists of a and b. With `within`, ours may
+ * hold more than the published list.
+ */
+function listRow(
+  block: BlockMetrics,
+  place: string,
+  question: string,
+  published: readonly number[],
+  ours: readonly number[],
+  facts: string,
+  within = false,
+): ComparisonRow {
+  const shared = published.filter((channel) => ours.includes(channel));
+  const chance = (published.length * ours.length) / block.channels;
+  const difference = `${shared.length} of ${published.length} shared (by chance ${short(chance)}). Published ones here: ${facts}`;
+  const agrees = shared.length === published.length && (within || ours.length === published.length);
+  const list = (channels: readonly number[]) => channels.join(', ') || 'none';
+  return row(block, place, question, list(published), list(ours), difference, agrees);
+}

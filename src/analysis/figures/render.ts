@@ -1,0 +1,23 @@
+// A figure as SVG text, without a DOM. What a mark says of itself (aria-label) also becomes its <title>, which
+// browsers show as a tooltip: the figures need no script.
+
+import { parse, View } from 'vega';
+import { compile } from 'vega-lite';
+import type { Figure } from './figure.ts';
+
+export async function renderSvg({ spec }: Figure): Promise<string> {
+  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
+  try {
+    return withTitles(await view.toSVG());
+  } finally {
+    view.finalize();
+  }
+}
+
+/** <path aria-label="x" .../> becomes <path aria-label="x" ...><title>x</title></path>. */
+export const withTitles = (svg: string): string =>
+  svg.replace(
+    /<(path|line|rect) aria-label="([^"]*)"([^>]*)\/>/g,
+    (_, tag: string, label: string, rest: string) =>
+      `<${tag} aria-label="${label}"${rest}><title>${label}</title></${tag}>`,
+  );
