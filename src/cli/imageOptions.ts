@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { StreamscopeError } from '../error.ts';
-import { DEFAULT_BATCH } from '../visualization/campaign.ts';
+import { DEFAULT_BATCH, SEED_STRIDE } from '../visualization/campaign.ts';
 import { JITTER_MODES } from '../visualization/jitter.ts';
 
 /** The study's settings of an image; what a command's options are called on the command line. */
@@ -18,7 +18,12 @@ export function addImageSettings(command: Command): Command {
     )
     .option('--learning-rate <rate>', 'of Adam', positive, 0.05)
     .option('--size <pixels>', 'rows and columns of the image', wholeNumber('--size', 64), 224)
-    .option('--retries <n>', 'further seeds when a unit is dead or diverges', wholeNumber('--retries', 0), 2);
+    .option(
+      '--retries <n>',
+      'further seeds when a unit is dead or diverges',
+      wholeNumber('--retries', 0, SEED_STRIDE - 1),
+      2,
+    );
 }
 
 /** Which images a run consists of. */
@@ -38,15 +43,14 @@ export function addCampaignOptions(command: Command): Command {
     );
 }
 
-/** Reads a whole number of at least `least` from the command line. */
-export function wholeNumber(name: string, least: number): (text: string) => number {
+/** Reads a whole number of at least `least`, and at most `most` if given, from the command line. */
+export function wholeNumber(name: string, least: number, most?: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new StreamscopeError(
-        'usage',
-        `${name} is "${text}", expected a whole number of at least ${least}.`,
-      );
+    const limit = most ?? Number.MAX_SAFE_INTEGER;
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least || value > limit) {
+      const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new StreamscopeError('usage', `${name} is "${text}", expected a whole number ${range}.`);
     }
     return value;
   };
