@@ -4,6 +4,7 @@
 
 import { openGpu, waitFor } from '#gpu';
 import { StreamscopeError } from '../error.ts';
+import { TEXELS_PER_ROW } from '../kernels/op.ts';
 
 const LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage'] as const;
 
@@ -18,7 +19,7 @@ export class Gpu {
   #failure: StreamscopeError | undefined;
   #closing = false;
   readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  /** bytes in live buffers */
+  /** bytes in live buffers and textures */
   liveBytes = 0;
 
   private constructor(
@@ -99,6 +100,32 @@ export class Gpu {
     buffer.destroy();
   }
 
+  /** A texture of `rows` rows of texels (op.ts). Throws above the device's limits. */
+  createTexture(label: string, rows: number): GPUTexture {
+    this.check();
+    const limit = this.device.limits.maxTextureDimension2D;
+    if (rows > limit) {
+      throw new StreamscopeError(
+        'unavailable',
+        `${label} needs a texture of ${rows} rows, this adapter (${this.adapter}) allows ${limit}.`,
+        'Use a smaller batch or image.',
+      );
+    }
+    const texture = this.device.createTexture({
+      label,
+      size: [TEXELS_PER_ROW, rows],
+      format: 'rgba32float',
+      usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
+    });
+    this.liveBytes += bytesOf(texture);
+    return texture;
+  }
+
+  destroyTexture(texture: GPUTexture): void {
+    this.liveBytes -= bytesOf(texture);
+    texture.destroy();
+  }
+
   /** Waits until everything submitted so far is done. */
   async finish(): Promise<void> {
     await waitFor(this.device.queue.onSubmittedWorkDone());
@@ -134,6 +161,8 @@ export class Gpu {
     this.device.destroy();
   }
 }
+
+export const bytesOf = ({ width, height }: GPUTexture): number => 16 * width * height;
 
 async function requestAdapter(): Promise<GPUAdapter> {
   const hint = 'Run `sh setup.sh`, which installs a software adapter where it may, or says what to install.';

@@ -1,45 +1,59 @@
-// A tape made ready to run: buffers shared by tensors whose lifetimes do not overlap, pipelines and bind groups
-// made once, a flat list of dispatches that a step replays. Nothing waits for the CPU between steps.
+// A tape made ready to run: buffers shared by tensors whose lifetimes do not overlap (allocate.ts), pipelines and
+// bind groups made once, a flat list of dispatches that a step replays, with copies into textures where a kernel
+// reads texels. Nothing waits for the CPU between steps.
 
 import { debugLevel, waitFor } from '#gpu';
 import { StreamscopeError } from '../error.ts';
-import { WORKGROUP_SIZE } from '../kernels/op.ts';
-import type { Gpu } from './device.ts';
+import { TEXELS_PER_ROW, WORKGROUP_SIZE } from '../kernels/op.ts';
+import { type Allocation, allocate } from './allocate.ts';
+import { bytesOf, type Gpu } from './device.ts';
 import { bindingsOf, pipelineFor } from './shader.ts';
 import type { Dispatch, Tape } from './tape.ts';
-import { type Tensor, write } from './tensor.ts';
+import { TEXEL_LAYOUT, type Tensor } from './tensor.ts';
+
+/** From a tensor's buffer to a texture. */
+export interface Copy {
+  tensor: Tensor;
+  texture: GPUTexture;
+}
 
 export interface PlannedDispatch extends Dispatch {
   pipeline: GPUComputePipeline;
   bindGroup: GPUBindGroup;
   workgroups: readonly [number, number];
+  /** to make before it runs */
+  copies: readonly Copy[];
 }
 
 export class Plan {
   private constructor(
     readonly gpu: Gpu,
     readonly dispatches: readonly PlannedDispatch[],
-    /** buffers of the plan itself: everything but tensors that own theirs */
+    /** buffers and textures of the plan itself: everything but what tensors own */
     readonly buffers: readonly GPUBuffer[],
+    readonly textures: readonly GPUTexture[],
   ) {}
 
   /** Compiles all pipelines in parallel. Throws with the compiler's words when one fails. */
   static async compile(gpu: Gpu, tape: Tape): Promise<Plan> {
-    const buffers: GPUBuffer[] = [];
+    const made: Allocation = { buffers: [], textures: [], copies: [], textureOf: new Map() };
     try {
-      allocate(gpu, tape, buffers);
-      const dispatches = await Promise.all(tape.dispatches.map((dispatch) => planDispatch(gpu, dispatch)));
-      const plan = new Plan(gpu, dispatches, buffers);
+      allocate(gpu, tape, made);
+      const dispatches = await Promise.all(
+        tape.dispatches.map((dispatch, i) => planDispatch(gpu, dispatch, made, i)),
+      );
+      const plan = new Plan(gpu, dispatches, made.buffers, made.textures);
       if (debugLevel >= 1) console.error(plan.describe());
       return plan;
     } catch (error) {
-      for (const buffer of buffers) gpu.destroyBuffer(buffer);
+      free(gpu, made);
       throw error;
     }
   }
 
   get bytes(): number {
-    return this.buffers.reduce((sum, { size }) => sum + size, 0);
+    const buffers = this.buffers.reduce((sum, { size }) => sum + size, 0);
+    return this.textures.reduce((sum, texture) => sum + bytesOf(texture), buffers);
   }
 
   get flops(): number {
@@ -48,80 +62,90 @@ export class Plan {
 
   describe(): string {
     const [megabytes, megaflops] = [this.bytes / 2 ** 20, this.flops / 1e6].map((value) => value.toFixed(1));
-    return `plan: ${this.dispatches.length} dispatches, ${this.buffers.length} buffers of ${megabytes} MiB, ${megaflops} MFLOP`;
+    return `plan: ${this.dispatches.length} dispatches, ${this.buffers.length} buffers and ${this.textures.length} textures of ${megabytes} MiB, ${megaflops} MFLOP`;
   }
 
-  /** Adds one step to a compute pass. */
-  encode(pass: GPUComputePassEncoder): void {
-    for (const { pipeline, bindGroup, workgroups } of this.dispatches) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
+  /** Adds one step to a command buffer. Copies stand between compute passes. */
+  encode(encoder: GPUCommandEncoder): void {
+    let pass: GPUComputePassEncoder | undefined;
+    for (const dispatch of this.dispatches) {
+      if (dispatch.copies.length > 0) {
+        pass?.end();
+        pass = undefined;
+        encodeCopies(encoder, dispatch);
+      }
+      pass ??= encoder.beginComputePass();
+      encodeDispatch(pass, dispatch);
     }
+    pass?.end();
   }
 
-  /** Frees the plan's buffers; tensors with their own keep them. */
+  /** Frees what the plan owns; tensors with their own buffer keep it. */
   destroy(): void {
-    for (const buffer of this.buffers) this.gpu.destroyBuffer(buffer);
+    free(this.gpu, this);
   }
+}
+
+function free(gpu: Gpu, { buffers, textures }: Pick<Plan, 'buffers' | 'textures'>): void {
+  for (const buffer of buffers) gpu.destroyBuffer(buffer);
+  for (const texture of textures) gpu.destroyTexture(texture);
+}
+
+/** Whole rows of texels, then the texels of the last row. */
+export function encodeCopies(encoder: GPUCommandEncoder, { copies }: PlannedDispatch): void {
+  for (const {
+    tensor: { buffer, size },
+    texture,
+  } of copies) {
+    const [rows, rest] = [Math.floor(size / 4 / TEXELS_PER_ROW), (size / 4) % TEXELS_PER_ROW];
+    const copy = (firstRow: number, columns: number, count: number) =>
+      encoder.copyBufferToTexture(
+        { buffer: buffer!, offset: firstRow * TEXEL_LAYOUT.bytesPerRow, ...TEXEL_LAYOUT },
+        { texture, origin: [0, firstRow] },
+        [columns, count],
+      );
+    if (rows > 0) copy(0, TEXELS_PER_ROW, rows);
+    if (rest > 0) copy(rows, rest, 1);
+  }
+}
+
+export function encodeDispatch(
+  pass: GPUComputePassEncoder,
+  { pipeline, bindGroup, workgroups }: PlannedDispatch,
+): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(...workgroups);
 }
 
 /** Submits a sequence of steps, each a replay of a plan, as one command buffer. Does not wait. */
 export function submit(gpu: Gpu, steps: readonly Plan[]): void {
   gpu.check();
   const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  for (const plan of steps) plan.encode(pass);
-  pass.end();
+  for (const plan of steps) plan.encode(encoder);
   gpu.device.queue.submit([encoder.finish()]);
 }
 
-/**
- * Gives every tensor without a buffer one, from a pool: a buffer returns to the pool after the last dispatch that
- * touches its tensor. Kept tensors never return theirs. New buffers are added to `all`.
- */
-function allocate(gpu: Gpu, tape: Tape, all: GPUBuffer[]): void {
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-  const lastUse = new Map<Tensor, number>();
-  tape.dispatches.forEach(({ pass, operands }, i) => {
-    for (const name of pass.bindings) lastUse.set(operands[name], i);
-  });
-  for (const [tensor, values] of tape.tables) {
-    tensor.buffer = gpu.createBuffer(tensor.label, tensor.bytes, usage);
-    all.push(tensor.buffer);
-    write(gpu, tensor, values);
-  }
-  const free: GPUBuffer[] = [];
-  tape.dispatches.forEach(({ label, pass, operands }, i) => {
-    const used = pass.bindings.map((name) => operands[name]);
-    for (const tensor of used) {
-      if (!tensor)
-        throw new StreamscopeError('bug', `${label}: an operand of ${pass.bindings.join(', ')} is missing.`);
-      if (tensor.buffer) continue;
-      // the smallest free buffer that fits, else a new one
-      const fitting = free.filter(({ size }) => size >= tensor.bytes).sort((a, b) => a.size - b.size)[0];
-      if (fitting) free.splice(free.indexOf(fitting), 1);
-      tensor.buffer = fitting ?? gpu.createBuffer(tensor.label, tensor.bytes, usage);
-      if (!fitting) all.push(tensor.buffer);
-    }
-    for (const tensor of new Set(used)) {
-      const done = lastUse.get(tensor) === i && !tape.kept.has(tensor) && !tape.tables.has(tensor);
-      if (done && all.includes(tensor.buffer!)) free.push(tensor.buffer!);
-    }
-  });
-}
-
-async function planDispatch(gpu: Gpu, dispatch: Dispatch): Promise<PlannedDispatch> {
+async function planDispatch(
+  gpu: Gpu,
+  dispatch: Dispatch,
+  { textureOf, copies }: Allocation,
+  index: number,
+): Promise<PlannedDispatch> {
   const { label, source, pass, constants, operands } = dispatch;
   const pipeline = await waitFor(pipelineFor(gpu, label, source, pass, constants));
   const declared = bindingsOf(source);
   const bindGroup = gpu.device.createBindGroup({
     label,
     layout: pipeline.getBindGroupLayout(0),
-    entries: pass.bindings.map((name) => ({
-      binding: declared[name].binding,
-      resource: { buffer: operands[name].buffer!, size: operands[name].bytes },
-    })),
+    entries: pass.bindings.map((name) => {
+      const { binding, type } = declared[name];
+      const tensor = operands[name];
+      const texture = tensor.texture ?? textureOf.get(tensor);
+      const resource =
+        type === 'texture' ? texture!.createView() : { buffer: tensor.buffer!, size: tensor.bytes };
+      return { binding, resource };
+    }),
   });
   const workgroups = [
     Math.ceil(pass.invocations[0] / (pass.workgroupSize ?? WORKGROUP_SIZE)),
@@ -135,5 +159,6 @@ async function planDispatch(gpu: Gpu, dispatch: Dispatch): Promise<PlannedDispat
       'Use a smaller batch or image.',
     );
   }
-  return { ...dispatch, pipeline, bindGroup, workgroups };
+  const made = copies[index].map((tensor) => ({ tensor, texture: textureOf.get(tensor)! }));
+  return { ...dispatch, pipeline, bindGroup, workgroups, copies: made };
 }

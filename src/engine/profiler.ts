@@ -3,7 +3,7 @@
 
 import { StreamscopeError } from '../error.ts';
 import type { Gpu } from './device.ts';
-import type { Plan, PlannedDispatch } from './plan.ts';
+import { encodeCopies, encodeDispatch, type Plan, type PlannedDispatch } from './plan.ts';
 import { BYTES_PER_ELEMENT } from './tensor.ts';
 
 export interface Timing {
@@ -27,12 +27,11 @@ export async function profile(gpu: Gpu, plan: Plan): Promise<Timing[]> {
   const resolved = gpu.createBuffer('timestamps', 8 * count, usage);
   try {
     const encoder = device.createCommandEncoder();
-    plan.dispatches.forEach(({ pipeline, bindGroup, workgroups }, i) => {
+    plan.dispatches.forEach((dispatch, i) => {
+      encodeCopies(encoder, dispatch);
       const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
       const pass = encoder.beginComputePass({ timestampWrites });
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
+      encodeDispatch(pass, dispatch);
       pass.end();
     });
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);

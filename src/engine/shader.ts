@@ -9,16 +9,20 @@ import type { Gpu } from './device.ts';
 
 export interface Binding {
   binding: number;
-  type: GPUBufferBindingType;
+  type: 'read-only-storage' | 'storage' | 'texture';
 }
 
-const DECLARATION = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*(read|read_write)>\s*(\w+)/g;
+const DECLARATION = /@group\(0\)\s*@binding\((\d+)\)\s*var(?:<storage,\s*(read|read_write)>)?\s*(\w+)/g;
 
 /** Bindings by name, read from the declarations of a .wgsl file. */
 export function bindingsOf(source: string): Record<string, Binding> {
   const bindings: Record<string, Binding> = {};
   for (const [, number, access, name] of source.matchAll(DECLARATION)) {
-    bindings[name] = { binding: Number(number), type: access === 'read' ? 'read-only-storage' : 'storage' };
+    const type = { read: 'read-only-storage', read_write: 'storage' } as const;
+    bindings[name] = {
+      binding: Number(number),
+      type: access ? type[access as keyof typeof type] : 'texture',
+    };
   }
   return bindings;
 }
@@ -60,7 +64,14 @@ async function createPipeline(
   const entries = bindings.map((variable) => {
     if (!declared[variable]) throw new StreamscopeError('bug', `${name}: ${variable} is not declared.`);
     const { binding, type } = declared[variable];
-    return { binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } };
+    const visibility = GPUShaderStage.COMPUTE;
+    return type === 'texture'
+      ? {
+          binding,
+          visibility,
+          storageTexture: { access: 'read-only' as const, format: 'rgba32float' as const },
+        }
+      : { binding, visibility, buffer: { type } };
   });
   const layout = device.createPipelineLayout({
     label: name,

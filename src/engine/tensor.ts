@@ -1,8 +1,10 @@
 // A tensor is a shape and a type, and a buffer where it has one. Tensors that outlive a step (weights, the
-// spectrum, Adam's moments, tables) own their buffer; the rest get one from the plan.
+// spectrum, Adam's moments, tables) own their buffer; the rest get one from the plan. Kernels may read a tensor
+// through a texture instead, four floats to a texel (op.ts says why): then the plan copies its buffer there, or the
+// tensor has nothing but a texture.
 
 import { StreamscopeError } from '../error.ts';
-import { type ElementType, elements, type Shape } from '../kernels/op.ts';
+import { type ElementType, elements, type Shape, TEXELS_PER_ROW } from '../kernels/op.ts';
 import type { Gpu } from './device.ts';
 
 export type Numbers = Float32Array | Uint32Array | Int32Array;
@@ -11,9 +13,14 @@ const ARRAY_TYPE = { f32: Float32Array, u32: Uint32Array, i32: Int32Array };
 
 export const BYTES_PER_ELEMENT = 4;
 
+/** How texels lie in a buffer. */
+export const TEXEL_LAYOUT = { bytesPerRow: TEXELS_PER_ROW * 4 * BYTES_PER_ELEMENT };
+
 export class Tensor {
   /** where the plan put it, or its own */
   buffer: GPUBuffer | undefined;
+  /** what kernels read that ask for texels */
+  texture: GPUTexture | undefined;
 
   constructor(
     readonly label: string,
@@ -29,6 +36,11 @@ export class Tensor {
 
   get bytes(): number {
     return this.size * BYTES_PER_ELEMENT;
+  }
+
+  /** rows of texels, the last of which may be unfinished */
+  get texelRows(): number {
+    return Math.ceil(this.size / 4 / TEXELS_PER_ROW);
   }
 
   toString(): string {
@@ -51,6 +63,19 @@ export function createTensor(
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   tensor.buffer = gpu.createBuffer(label, tensor.bytes, usage);
   if (data) write(gpu, tensor, data);
+  return tensor;
+}
+
+/** A tensor that is only ever read as texels: weights, mostly. `data` is row-major and as long as the shape says. */
+export function createTexture(gpu: Gpu, label: string, shape: Shape, data: ArrayLike<number>): Tensor {
+  const tensor = new Tensor(label, shape);
+  const padded = new Float32Array(tensor.texelRows * TEXELS_PER_ROW * 4);
+  padded.set(data);
+  tensor.texture = gpu.createTexture(label, tensor.texelRows);
+  gpu.device.queue.writeTexture({ texture: tensor.texture }, padded, TEXEL_LAYOUT, [
+    TEXELS_PER_ROW,
+    tensor.texelRows,
+  ]);
   return tensor;
 }
 
@@ -85,6 +110,7 @@ export async function readIntegers(gpu: Gpu, tensor: Tensor): Promise<Uint32Arra
 export function destroy(gpu: Gpu, ...tensors: Tensor[]): void {
   for (const tensor of tensors) {
     if (tensor.buffer) gpu.destroyBuffer(tensor.buffer);
-    tensor.buffer = undefined;
+    if (tensor.texture) gpu.destroyTexture(tensor.texture);
+    tensor.buffer = tensor.texture = undefined;
   }
 }

@@ -1,25 +1,43 @@
 // Max pooling. The argmax is saved, so the gradient goes exactly where the maximum came from.
+// Two kernels: one for planar tensors, and one for packed ones (pack.ts) that applies the ReLU that follows, too.
 
 import { outputSize } from './conv2d.ts';
 import source from './maxPool.wgsl';
 import { elements, expect, expectShape, type Op, perElement, type Shape } from './op.ts';
+import packedSource from './packedMaxPool.wgsl';
+import gradientSource from './packedMaxPoolGradient.wgsl';
 import type { MaxPoolSettings } from './reference.ts';
+
+/** Rows and columns of the result. Throws when a window covers no pixel of x. */
+function pooledSize(
+  op: string,
+  [H, W]: readonly [number, number],
+  { size, stride, pad: [top, left, bottom, right] }: MaxPoolSettings,
+): [number, number] {
+  const P = outputSize(H, size, stride, top, bottom);
+  const Q = outputSize(W, size, stride, left, right);
+  const covered = P > 0 && Q > 0 && Math.max(top, left, bottom, right) < size;
+  expect(
+    op,
+    covered,
+    `a window of ${size} with padding ${top},${left},${bottom},${right} misses x (${H}x${W}).`,
+  );
+  return [P, Q];
+}
 
 /** y, argmax [N,C,P,Q] of x [N,C,H,W]. Every window must cover at least one pixel of x. */
 export const maxPool: Op<MaxPoolSettings> = {
   name: 'maxPool',
   source,
-  recipe({ x }, { size, stride, pad: [top, left, bottom, right] }) {
+  recipe({ x }, settings) {
     expectShape('maxPool', 'x', x, [-1, -1, -1, -1]);
+    const {
+      size,
+      stride,
+      pad: [top, left],
+    } = settings;
     const [N, C, H, W] = x;
-    const P = outputSize(H, size, stride, top, bottom);
-    const Q = outputSize(W, size, stride, left, right);
-    const covered = P > 0 && Q > 0 && Math.max(top, left, bottom, right) < size;
-    expect(
-      'maxPool',
-      covered,
-      `a window of ${size} with padding ${top},${left},${bottom},${right} misses x (${H}x${W}).`,
-    );
+    const [P, Q] = pooledSize('maxPool', [H, W], settings);
     const shape: Shape = [N, C, P, Q];
     const flops = elements(shape) * size * size;
     return {
@@ -33,6 +51,44 @@ export const maxPool: Op<MaxPoolSettings> = {
       },
       backward: {
         x: { entryPoint: 'backward_x', bindings: ['argmax', 'dy', 'dx'], invocations: perElement(x), flops },
+      },
+    };
+  },
+};
+
+/** y, argmax, packed [N,C,P,Q], of x, packed [N,C,H,W]; y is rectified. */
+export const packedMaxPool: Op<MaxPoolSettings> = {
+  name: 'packedMaxPool',
+  source: packedSource,
+  recipe({ x }, settings) {
+    expectShape('packedMaxPool', 'x', x, [-1, -1, -1, -1]);
+    const {
+      size,
+      stride,
+      pad: [top, left],
+    } = settings;
+    const [N, PLANES, H, floats] = x;
+    const W = floats / 4;
+    const [P, Q] = pooledSize('packedMaxPool', [H, W], settings);
+    const shape: Shape = [N, PLANES, P, 4 * Q];
+    const flops = elements(shape) * size * size;
+    return {
+      outputs: { y: { shape }, argmax: { shape } },
+      constants: { PLANES, H, W, P, Q, SIZE: size, STRIDE: stride, TOP: top, LEFT: left },
+      forward: {
+        entryPoint: 'forward',
+        bindings: ['x', 'y', 'argmax'],
+        invocations: [PLANES * P * Q, N],
+        flops,
+      },
+      backward: {
+        x: {
+          entryPoint: 'backward_x',
+          bindings: ['argmax', 'dy', 'dx'],
+          source: gradientSource,
+          invocations: [PLANES * H * W, N],
+          flops,
+        },
       },
     };
   },

@@ -50,6 +50,12 @@ export interface Op<Settings = Record<never, never>> {
   recipe(shapes: Record<string, Shape>, settings: Settings): Recipe;
 }
 
+/**
+ * Software adapters read a texel in a fifth of the time that four floats of a buffer take. A kernel that declares
+ * `x : texture_storage_2d<rgba32float, read>` finds floats 4i .. 4i+3 of a tensor at texel (i % this, i / this).
+ */
+export const TEXELS_PER_ROW = 2048;
+
 /** The workgroup size along x of every .wgsl file, which repeats it. */
 export const WORKGROUP_SIZE = 64;
 

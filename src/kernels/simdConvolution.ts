@@ -1,10 +1,11 @@
 // Writes the WGSL of a convolution for adapters that run a subgroup as one SIMD vector (software adapters above all).
 // There an addressed load costs as much as ten multiplications, whatever the address, and a broadcast from a known
 // lane costs one. So: a lane is an output channel, a subgroup computes a tile of pixels, the loads of a tile's patch
-// are shared out among the lanes and broadcast, and all sums live in registers:
+// are shared out among the lanes and broadcast, and all sums live in registers. Loads are texels of four channels
+// (op.ts), which cost a fifth of what buffers do:
 //
-//   for every input channel c:   weight of each tap: one load, lane = output      patch: one load per `lanes` pixels
-//                                for every output pixel:  y[pixel] += sum of broadcast(patch pixel) * weight[tap]
+//   for every four input channels c:   weight of each tap: one load, lane = output     patch: one load per `lanes` pixels
+//     for every output pixel:          y[pixel] += sum over c and taps of broadcast(patch pixel) * weight[tap]
 //
 // A large filter (the stem's 7x7) is taken one row at a time, as if its rows were channels: the patch then is the
 // tile's rows only, and more sums fit beside it.
@@ -14,6 +15,7 @@
 // stride-1 convolution of dy whose outputs are sub-pixels of a coarser grid (see fusedConv.ts).
 // test/fixtures/simdConvolution.wgsl is what comes out for one case.
 
+import { TEXELS_PER_ROW } from './op.ts';
 import type { SimdText } from './simdPass.ts';
 
 /** What the text depends on. */
@@ -24,12 +26,14 @@ export interface SimdFilter {
   R: number;
   S: number;
   stride: number;
+  /** of the four in a texel, those that are not padding */
+  channels: number;
 }
 
 /** What the kernel reads while it runs, in the order of SHAPE. */
 export interface SimdShape {
-  /** channels, rows and columns of what is read, [N,C,H,W] */
-  C: number;
+  /** planes of texels, rows and columns of what is read, [N,C4,H,W,4] */
+  C4: number;
   H: number;
   W: number;
   /** positions computed, rows and columns */
@@ -44,14 +48,16 @@ export interface SimdShape {
   rectify: number;
 }
 
-const SHAPE: readonly (keyof SimdShape)[] = ['C', 'H', 'W', 'P', 'Q', 'top', 'left', 'outputs', 'rectify'];
+const SHAPE: readonly (keyof SimdShape)[] = ['C4', 'H', 'W', 'P', 'Q', 'top', 'left', 'outputs', 'rectify'];
 
 /** The names and the statements that differ between forward and gradient. */
 export interface SimdKernel {
   entryPoint: string;
-  /** declarations of bindings other than `shape`; must declare `read` and `weights` */
+  /** declarations of bindings other than `shape`; must declare the textures `read` and `weights` */
   declarations: string;
+  /** [N,C4,H,W,4] */
   read: string;
+  /** [C4,R*S,outputs,4] */
   weights: string;
   /** further whole numbers in `shape`, and their values */
   extra: Record<string, number>;
@@ -68,10 +74,11 @@ export interface Tile {
 const TILES: readonly Tile[] = [
   [1, 1],
   [3, 3],
-  [2, 5],
+  [3, 5],
   [4, 4],
   [5, 5],
   [4, 7],
+  [7, 7],
 ].map(([rows, columns]) => ({ rows, columns }));
 /** Above this many products per channel the loop body leaves the instruction cache and takes seconds to compile. */
 const MAX_PRODUCTS = 512;
@@ -79,41 +86,43 @@ const MAX_PRODUCTS = 512;
 const TERMS = 9;
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 25;
-/** Cost of a load in products, measured on lavapipe. */
-const LOAD_COST = 30;
+/** Cost of loading a texel, in products, by lanes: measured on lavapipe. */
+const LOAD_COST = { narrow: 20, wide: 55 };
 
 const range = (count: number): number[] => [...Array(count).keys()];
 
 /** What one turn of the loop works on: all of the filter's rows, or one; and the patch they see from a tile. */
 interface Turn {
   rows: number;
-  /** filter rows per turn, and from one output row to the next in the patch */
+  /** filter rows per turn */
   R: number;
-  step: number;
+  /** from one output to the next in the patch, rows and columns */
+  step: readonly [number, number];
+  /** from one row or column of the patch to the next in x */
+  spread: readonly [number, number];
   patchColumns: number;
   patch: number;
 }
 
 function turnOf({ R, S, stride }: SimdFilter, { rows, columns }: Tile): Turn {
   const apart = R * S > MAX_TAPS;
-  const [turnRows, step] = apart ? [1, 1] : [R, stride];
-  const patchColumns = (columns - 1) * stride + S;
-  return {
-    rows: apart ? R : 1,
-    R: turnRows,
-    step,
-    patchColumns,
-    patch: ((rows - 1) * step + turnRows) * patchColumns,
-  };
+  const turnRows = apart ? 1 : R;
+  // where one row of taps looks at every stride-th row only, the patch has no others
+  const spread = [turnRows === 1 ? stride : 1, S === 1 ? stride : 1] as const;
+  const step = [stride / spread[0], stride / spread[1]] as const;
+  const patchColumns = (columns - 1) * step[1] + S;
+  const patch = ((rows - 1) * step[0] + turnRows) * patchColumns;
+  return { rows: apart ? R : 1, R: turnRows, step, spread, patchColumns, patch };
 }
 
 /** The tile with the least work, counting what hangs over the edge. */
 export function chooseTile(filter: SimdFilter, { P, Q }: Pick<SimdShape, 'P' | 'Q'>): Tile {
-  const { lanes, R, S } = filter;
+  const { lanes, R, S, channels } = filter;
+  const loadCost = lanes > 8 ? LOAD_COST.wide : LOAD_COST.narrow;
   const cost = (tile: Tile): number => {
     const { rows, patch, R: turnRows } = turnOf(filter, tile);
     const loads = turnRows * S + Math.ceil(patch / lanes);
-    const work = tile.rows * tile.columns * R * S + rows * (patch + loads * LOAD_COST);
+    const work = channels * tile.rows * tile.columns * R * S + rows * (channels * patch + loads * loadCost);
     return Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns) * work;
   };
   const products = (tile: Tile) => tile.rows * tile.columns * turnOf(filter, tile).R * S;
@@ -138,6 +147,9 @@ export function simdConvolution(
 struct Shape { ${names.map((name) => `${name} : i32`).join(', ')} }
 @group(0) @binding(0) var<storage, read> shape : Shape;
 ${kernel.declarations}
+
+fn texel(i : i32) -> vec2i { return vec2i(i % ${TEXELS_PER_ROW}, i / ${TEXELS_PER_ROW}); }
+
 @compute @workgroup_size(${lanes})
 fn ${kernel.entryPoint}(@builtin(workgroup_id) group : vec3u, @builtin(subgroup_invocation_id) lane : u32) {
   let n = i32(group.y);
@@ -153,11 +165,11 @@ ${loads.map((i) => patchAddress(filter, turn, i)).join('\n')}
     .map((i) => `var y${i} = 0.0;`)
     .join(' ')}
   var row = min(k, shape.outputs - 1);
-  var plane = n * shape.C * shape.H * shape.W;
-  for (var c = 0; c < shape.C; c++) {
+  var plane = n * shape.C4 * shape.H * shape.W;
+  for (var c = 0; c < shape.C4; c++) {
     ${turn.rows > 1 ? `for (var r = 0; r < ${turn.rows}; r++) {` : 'const r = 0;'}
     ${range(turn.R * S)
-      .map((t) => `let w${t} = ${kernel.weights}[row + ${t} * shape.outputs];`)
+      .map((t) => `let w${t} = textureLoad(${kernel.weights}, texel(row + ${t} * shape.outputs));`)
       .join(' ')}
     ${loads.map((i) => patchLoad(kernel, i)).join(' ')}
 ${productBlocks(filter, turn, tile).join('\n')}
@@ -178,13 +190,17 @@ fn store(n : i32, k : i32, p : i32, q : i32, value : f32) {
   return { source, workgroups: groups * across * Math.ceil(shape.P / tile.rows), shape: numbers };
 }
 
-function patchAddress({ lanes, stride }: SimdFilter, { rows, patch, patchColumns }: Turn, i: number): string {
+function patchAddress(
+  { lanes, stride }: SimdFilter,
+  { patch, patchColumns, spread }: Turn,
+  i: number,
+): string {
   const bounded = (i + 1) * lanes > patch ? `j${i} < ${patch} && ` : '';
-  const apart = rows > 1 ? ` * ${stride}` : '';
+  const [rows, columns] = spread.map((by) => (by > 1 ? ` * ${by}` : ''));
   return [
     `  let j${i} = i32(lane) + ${i * lanes};`,
-    `let h${i} = first_p * ${stride} - shape.top + j${i} / ${patchColumns}${apart};`,
-    `let v${i} = first_q * ${stride} - shape.left + j${i} % ${patchColumns};`,
+    `let h${i} = first_p * ${stride} - shape.top + j${i} / ${patchColumns}${rows};`,
+    `let v${i} = first_q * ${stride} - shape.left + j${i} % ${patchColumns}${columns};`,
     `let inside${i} = ${bounded}v${i} >= 0 && v${i} < shape.W;`,
   ].join(' ');
 }
@@ -193,39 +209,46 @@ function patchAddress({ lanes, stride }: SimdFilter, { rows, patch, patchColumns
 const patchLoad = ({ read }: SimdKernel, i: number): string =>
   [
     `let in${i} = inside${i} && h${i} + r >= 0 && h${i} + r < shape.H;`,
-    `let f${i} = ${read}[plane + select(0, (h${i} + r) * shape.W + v${i}, in${i})];`,
-    `let x${i} = select(0.0, select(f${i}, max(f${i}, 0.0), rectified), in${i});`,
+    `let f${i} = textureLoad(${read}, texel(plane + select(0, (h${i} + r) * shape.W + v${i}, in${i})));`,
+    `let x${i} = select(vec4f(), select(f${i}, max(f${i}, vec4f()), rectified), in${i});`,
   ].join(' ');
 
 /** The products, in blocks of rows with at most 16 sums: more do not fit the registers at once. */
-function productBlocks(
-  { lanes, stride, S }: SimdFilter,
-  { R, step, patchColumns }: Turn,
-  { rows, columns }: Tile,
-): string[] {
-  const high = Math.max(1, Math.floor(16 / columns));
-  return range(Math.ceil(rows / high)).map((block) => {
-    const inBlock = range(Math.min(high, rows - block * high)).map((i) => block * high + i);
-    const from = inBlock[0] * step * patchColumns;
-    const to = (inBlock[inBlock.length - 1] * step + R) * patchColumns;
-    const broadcasts = range(to - from).map((i) => {
-      const pixel = from + i;
-      return `let b${pixel} = subgroupBroadcast(x${Math.floor(pixel / lanes)}, ${pixel % lanes}u);`;
-    });
-    const products = inBlock.flatMap((i) =>
-      range(columns).map((j) => {
-        const terms = range(R * S).map((t) => {
-          const pixel = (i * step + Math.floor(t / S)) * patchColumns + j * stride + (t % S);
-          return `b${pixel} * w${t}`;
-        });
-        const parts = range(Math.ceil(terms.length / TERMS)).map((part) =>
-          terms.slice(part * TERMS, (part + 1) * TERMS),
-        );
-        return parts.map((part) => `y${i * columns + j} += ${part.join(' + ')};`).join(' ');
-      }),
-    );
-    return `    {\n      ${broadcasts.join(' ')}\n      ${products.join('\n      ')}\n    }`;
+function productBlocks(filter: SimdFilter, turn: Turn, tile: Tile): string[] {
+  const high = Math.max(1, Math.floor(16 / tile.columns));
+  return range(Math.ceil(tile.rows / high)).flatMap((block) => {
+    const inBlock = range(Math.min(high, tile.rows - block * high)).map((i) => block * high + i);
+    return range(filter.channels).map((channel) => productBlock(filter, turn, tile, inBlock, channel));
   });
+}
+
+/** The products of some of a tile's rows with one of the four channels. */
+function productBlock(
+  { lanes, S }: SimdFilter,
+  { R, step, patchColumns }: Turn,
+  { columns }: Tile,
+  inBlock: readonly number[],
+  channel: number,
+): string {
+  const from = inBlock[0] * step[0] * patchColumns;
+  const to = (inBlock[inBlock.length - 1] * step[0] + R) * patchColumns;
+  const broadcasts = range(to - from).map((i) => {
+    const pixel = from + i;
+    return `let b${pixel} = subgroupBroadcast(x${Math.floor(pixel / lanes)}[${channel}], ${pixel % lanes}u);`;
+  });
+  const products = inBlock.flatMap((i) =>
+    range(columns).map((j) => {
+      const terms = range(R * S).map((t) => {
+        const pixel = (i * step[0] + Math.floor(t / S)) * patchColumns + j * step[1] + (t % S);
+        return `b${pixel} * w${t}[${channel}]`;
+      });
+      const parts = range(Math.ceil(terms.length / TERMS)).map((part) =>
+        terms.slice(part * TERMS, (part + 1) * TERMS),
+      );
+      return parts.map((part) => `y${i * columns + j} += ${part.join(' + ')};`).join(' ');
+    }),
+  );
+  return `    {\n      ${broadcasts.join(' ')}\n      ${products.join('\n      ')}\n    }`;
 }
 
 function storeCall({ columns }: Tile, i: number): string {

@@ -1,5 +1,6 @@
 // A convolution with its batch norm and what surrounds it, recorded in one of two ways that give the same numbers:
-// plain, one op after the other, as the equations say; or fused into one kernel where a subgroup is a SIMD vector.
+// plain, one op after the other, as the equations say; or fused into one kernel where a subgroup is a SIMD vector,
+// on packed tensors (pack.ts) that only enter() and leave() turn into planar ones.
 // The stream holds sums before their ReLU, so `rectify` says that a reader takes max(x, 0).
 
 import type { Tape } from '../engine/tape.ts';
@@ -8,7 +9,9 @@ import { add } from '../kernels/add.ts';
 import { batchNorm } from '../kernels/batchNorm.ts';
 import { conv2d } from '../kernels/conv2d.ts';
 import { fusedConv } from '../kernels/fusedConv.ts';
-import type { Conv2dSettings } from '../kernels/reference.ts';
+import { maxPool, packedMaxPool } from '../kernels/maxPool.ts';
+import { pack, unpack } from '../kernels/pack.ts';
+import type { Conv2dSettings, MaxPoolSettings } from '../kernels/reference.ts';
 import { relu } from '../kernels/relu.ts';
 import { BATCH_NORM, type Parameters } from './parameters.ts';
 
@@ -30,6 +33,11 @@ export interface Bypass {
 }
 
 export interface Layers {
+  /** from a planar tensor to what the others take and return, and back */
+  enter(x: Tensor): Tensor;
+  leave(x: Tensor, channels: number): Tensor;
+  /** max(maxPool(x), 0) */
+  pool(x: Tensor, settings: MaxPoolSettings): Tensor;
   /** bn(conv(x)) */
   convolve(x: Tensor, convolution: Convolution): Tensor;
   /** bn(conv(x)) + bypass, without the first term for itself */
@@ -56,6 +64,10 @@ export function plainLayers(tape: Tape, parameters: Parameters): Layers {
     return tape.apply(batchNorm, { x: y, ...parameters.batchNorm(bn) }, BATCH_NORM);
   };
   return {
+    enter: (x) => x,
+    leave: (x) => x,
+    // the maximum of rectified values is the rectified maximum, of which there are fewer
+    pool: (x, settings) => rectify(tape.apply(maxPool, { x }, settings)),
     convolve,
     convolveAndAdd: (x, convolution, bypass) => sum(convolve(x, convolution), bypass),
     add: sum,
@@ -65,14 +77,26 @@ export function plainLayers(tape: Tape, parameters: Parameters): Layers {
 
 /** One kernel for all, on subgroups of `lanes` invocations. */
 export function fusedLayers(tape: Tape, parameters: Parameters, lanes: number): Layers {
-  const plain = plainLayers(tape, parameters);
-  const convolve = (x: Tensor, { conv, bn, size, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
-    const settings = { filter: [size, size] as const, stride, pad, rectify, lanes };
-    const inputs = { x, ...parameters.packed(conv, bn, stride) };
+  const convolve = (x: Tensor, { conv, bn, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
+    const { filter, ...weights } = parameters.packed(conv, bn, stride);
+    const settings = { filter, stride, pad, rectify, lanes };
+    const inputs = { x, ...weights };
     if (!bypass) return tape.apply(fusedConv, inputs, settings);
     const { offset, rectify: isRectified, tensor } = bypass;
     const added = { offset: [offset, offset] as const, rectify: isRectified };
     return tape.apply(fusedConv, { ...inputs, a: tensor }, { ...settings, bypass: added });
   };
-  return { ...plain, convolve: (x, convolution) => convolve(x, convolution), convolveAndAdd: convolve };
+  const { rectify } = plainLayers(tape, parameters);
+  return {
+    enter: (x) => tape.apply(pack, { x }),
+    leave: (x, channels) => tape.apply(unpack, { x }, { channels }),
+    pool: (x, settings) => tape.apply(packedMaxPool, { x }, settings),
+    convolve: (x, convolution) => convolve(x, convolution),
+    convolveAndAdd: convolve,
+    add: (b, { tensor, offset, rectify: isRectified }) => {
+      const a = isRectified ? rectify(tensor) : tensor;
+      return tape.apply(add, { a, b }, { offset: [offset, 4 * offset] });
+    },
+    rectify,
+  };
 }

@@ -2,7 +2,7 @@
 // right shapes, and their buffers on the GPU, uploaded when first asked for.
 
 import type { Gpu } from '../engine/device.ts';
-import { createTensor, destroy, type Tensor } from '../engine/tensor.ts';
+import { createTensor, createTexture, destroy, type Tensor } from '../engine/tensor.ts';
 import { StreamscopeError } from '../error.ts';
 import { packConvolution } from '../kernels/fusedConv.ts';
 import type { Shape } from '../kernels/op.ts';
@@ -95,8 +95,17 @@ export function requireTensors(
 /** torchvision's batch norms */
 export const BATCH_NORM = { eps: 1e-5 };
 
+/** What fusedConv takes. */
+export interface PackedTensors {
+  w: Tensor;
+  v: Tensor;
+  bias: Tensor;
+  filter: readonly [number, number, number];
+}
+
 export class Parameters {
   readonly #tensors = new Map<string, Tensor>();
+  readonly #packed = new Map<string, PackedTensors>();
 
   constructor(
     readonly gpu: Gpu,
@@ -121,31 +130,29 @@ export class Parameters {
     return { gamma: get(gamma), beta: get(beta), mean: get(mean), variance: get(variance) };
   }
 
-  /** A convolution with its batch norm folded in, packed for fusedConv, uploaded once. */
-  packed(conv: string, bn: string, stride: number): Record<'w' | 'v' | 'bias', Tensor> {
-    const names = { w: `${conv} packed`, v: `${conv} packed for the gradient`, bias: `${conv} bias` };
-    if (!this.#tensors.has(names.w)) {
-      const [weight, ...norm] = [
-        `${conv}.weight`,
-        ...Object.values(BATCH_NORM_FIELDS).map((field) => `${bn}.${field}`),
-      ].map((name) => this.#found(name));
-      const [gamma, beta, mean, variance] = norm.map(({ data }) => data);
-      const { w, v, bias } = packConvolution(weight.data, weight.shape, stride, {
-        gamma,
-        beta,
-        mean,
-        variance,
-        ...BATCH_NORM,
-      });
-      this.#tensors.set(names.w, createTensor(this.gpu, names.w, w.shape, { data: w.data }));
-      this.#tensors.set(names.v, createTensor(this.gpu, names.v, v.shape, { data: v.data }));
-      this.#tensors.set(names.bias, createTensor(this.gpu, names.bias, [bias.length], { data: bias }));
-    }
-    return {
-      w: this.#tensors.get(names.w)!,
-      v: this.#tensors.get(names.v)!,
-      bias: this.#tensors.get(names.bias)!,
+  /**
+   * A convolution with its batch norm folded in, packed for fusedConv, uploaded once; `filter` is its channels, rows
+   * and columns.
+   */
+  packed(conv: string, bn: string, stride: number): PackedTensors {
+    const known = this.#packed.get(conv);
+    if (known) return known;
+    const [weight, ...norm] = [
+      `${conv}.weight`,
+      ...Object.values(BATCH_NORM_FIELDS).map((field) => `${bn}.${field}`),
+    ].map((name) => this.#found(name));
+    const [gamma, beta, mean, variance] = norm.map(({ data }) => data);
+    const statistics = { gamma, beta, mean, variance, ...BATCH_NORM };
+    const { w, v, bias } = packConvolution(weight.data, weight.shape, stride, statistics);
+    const [, C, R, S] = weight.shape;
+    const made: PackedTensors = {
+      w: createTexture(this.gpu, `${conv} packed`, w.shape, w.data),
+      v: createTexture(this.gpu, `${conv} packed for the gradient`, v.shape, v.data),
+      bias: createTensor(this.gpu, `${conv} bias`, [bias.length], { data: bias }),
+      filter: [C, R, S],
     };
+    this.#packed.set(conv, made);
+    return made;
   }
 
   #found(name: string): WeightTensor {
@@ -160,7 +167,9 @@ export class Parameters {
   }
 
   destroy(): void {
-    destroy(this.gpu, ...this.#tensors.values());
+    const packed = [...this.#packed.values()].flatMap(({ w, v, bias }) => [w, v, bias]);
+    destroy(this.gpu, ...this.#tensors.values(), ...packed);
     this.#tensors.clear();
+    this.#packed.clear();
   }
 }

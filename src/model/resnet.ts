@@ -10,7 +10,6 @@ import type { Tape } from '../engine/tape.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { globalAveragePool } from '../kernels/globalAveragePool.ts';
 import { linear } from '../kernels/linear.ts';
-import { maxPool } from '../kernels/maxPool.ts';
 import { fusedLayers, plainLayers } from './layers.ts';
 import type { Block } from './network.ts';
 import type { Parameters } from './parameters.ts';
@@ -39,11 +38,18 @@ export function recordResnet(
   const { network, windows, targets } = layout;
   const lanes = plain ? undefined : parameters.gpu.simdLanes;
   const layers = lanes ? fusedLayers(tape, parameters, lanes) : plainLayers(tape, parameters);
+  /** what places hold, as the layers have it and as the caller sees it */
+  const inside = new Map<string, Tensor>();
   const places = new Map([['input', x]]);
-  const put = (place: string, tensor: Tensor): Tensor => {
-    const edited = edits.get(place)?.(tape, tensor) ?? tensor;
-    places.set(place, edited);
-    return edited;
+  const put = (place: string, channels: number, tensor: Tensor): Tensor => {
+    inside.set(place, tensor);
+    const edit = edits.get(place);
+    if (edit || targets.has(place)) places.set(place, layers.leave(tensor, channels));
+    if (edit) {
+      places.set(place, edit(tape, places.get(place)!));
+      inside.set(place, layers.enter(places.get(place)!));
+    }
+    return inside.get(place)!;
   };
   const pad = (from: string, to: string, filter: Filter) => {
     const [before, after] = paddingBetween(windows.get(from)!, windows.get(to)!, filter);
@@ -53,14 +59,15 @@ export function recordResnet(
   const between = (from: string, to: string, filter: Filter, conv: string, bn: string, rectify: boolean) => {
     return { conv, bn, rectify, size: filter.size, stride: filter.stride, pad: pad(from, to, filter) };
   };
-  const record = ({ name, module, downsample, ...block }: Block, stream: Tensor, input: string): void => {
+  const record = (block: Block, stream: Tensor, input: string): void => {
+    const { name, module, downsample, channels } = block;
     const filters = convolutions(block);
     const rectify = input !== 'maxpool';
     const offsetIn = (place: string) => windows.get(`${name}.O`)!.start - windows.get(place)!.start;
     if (windows.has(`${name}.I`)) {
       const path = `${module}.downsample`;
       const convolution = between(input, `${name}.I`, filters.bypass, `${path}.0`, `${path}.1`, rectify);
-      put(`${name}.I`, layers.convolve(stream, convolution));
+      put(`${name}.I`, channels, layers.convolve(stream, convolution));
     }
     if (!windows.has(`${name}.B`)) return;
     const conv1 = between(input, `${name}.conv1`, filters.conv1, `${module}.conv1`, `${module}.bn1`, rectify);
@@ -76,29 +83,29 @@ export function recordResnet(
     const sums = windows.has(`${name}.O`);
     const bypass = () =>
       downsample
-        ? { tensor: places.get(`${name}.I`)!, offset: offsetIn(`${name}.I`), rectify: false }
+        ? { tensor: inside.get(`${name}.I`)!, offset: offsetIn(`${name}.I`), rectify: false }
         : { tensor: stream, offset: offsetIn(input), rectify };
     // B is computed for itself only where somebody wants it
     if (!sums || targets.has(`${name}.B`) || edits.has(`${name}.B`)) {
-      const b = put(`${name}.B`, layers.convolve(t, conv2));
-      if (sums) put(`${name}.O`, layers.add(b, bypass()));
-    } else put(`${name}.O`, layers.convolveAndAdd(t, conv2, bypass()));
+      const b = put(`${name}.B`, channels, layers.convolve(t, conv2));
+      if (sums) put(`${name}.O`, channels, layers.add(b, bypass()));
+    } else put(`${name}.O`, channels, layers.convolveAndAdd(t, conv2, bypass()));
   };
 
-  const stem = layers.convolve(x, between('input', 'conv1', STEM, 'conv1', 'bn1', false));
+  const stem = layers.convolve(layers.enter(x), between('input', 'conv1', STEM, 'conv1', 'bn1', false));
   const pooling = { size: POOL.size, stride: POOL.stride, pad: pad('conv1', 'maxpool', POOL) };
-  // the maximum of rectified values is the rectified maximum, of which there are fewer
-  put('maxpool', layers.rectify(tape.apply(maxPool, { x: stem }, pooling)));
+  put('maxpool', network.width, layers.pool(stem, pooling));
   let input = 'maxpool';
   for (const block of network.blocks) {
     if (!windows.has(`${block.name}.B`) && !windows.has(`${block.name}.I`)) break;
-    record(block, places.get(input)!, input);
+    record(block, inside.get(input)!, input);
     input = `${block.name}.O`;
   }
   if (head) {
-    const pooled = tape.apply(globalAveragePool, { x: layers.rectify(places.get(input)!) });
+    const last = layers.leave(layers.rectify(inside.get(input)!), network.blocks.at(-1)!.channels);
+    const pooled = tape.apply(globalAveragePool, { x: last });
     const classifier = { w: parameters.get('fc.weight'), b: parameters.get('fc.bias') };
-    put('logits', tape.apply(linear, { x: pooled, ...classifier }));
+    places.set('logits', tape.apply(linear, { x: pooled, ...classifier }));
   }
   return places;
 }

@@ -4,6 +4,7 @@
 import type { Tape } from '../../src/engine/tape.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { type FusedConvSettings, fusedConv, packConvolution } from '../../src/kernels/fusedConv.ts';
+import { pack, unpack } from '../../src/kernels/pack.ts';
 import * as R from '../../src/kernels/reference.ts';
 import { BATCH_NORM } from '../../src/model/parameters.ts';
 import { randomArray, randomIntegers } from './arrays.ts';
@@ -93,7 +94,7 @@ export function fusedCase(given: FusedShape, lanes: number): OpCase {
   };
   const [A, B] = given.bypass?.size ?? yShape.slice(2);
   const a = bypass && random(`${name} a`, [N, K, A, B]);
-  const settings: FusedConvSettings = { ...conv, filter: [rows, columns], rectify, bypass, lanes };
+  const settings: FusedConvSettings = { ...conv, filter: [C, rows, columns], rectify, bypass, lanes };
 
   const read = rectify ? R.relu(x) : x;
   const addA = (y: R.Array64): R.Array64 =>
@@ -108,9 +109,15 @@ export function fusedCase(given: FusedShape, lanes: number): OpCase {
   const common = {
     name,
     inputs: { x, ...(a && { a }) },
-    tables: { w: packed.w, v: packed.v, bias: { shape: [K], data: packed.bias } },
-    record: (tape: Tape, { x, w, v, bias, a }: Record<string, Tensor>) =>
-      tape.apply(fusedConv, { x, w, v, bias, ...(a && { a }) }, settings),
+    tables: {
+      w: packed.w,
+      v: packed.v,
+      bias: { shape: [packed.bias.length], data: packed.bias },
+    },
+    record: (tape: Tape, { x, w, v, bias, a }: Record<string, Tensor>) => {
+      const inputs = { x: tape.apply(pack, { x }), w, v, bias, ...(a && { a: tape.apply(pack, { x: a }) }) };
+      return tape.apply(unpack, { x: tape.apply(fusedConv, inputs, settings) }, { channels: K });
+    },
   };
   if (R.zeros(...yShape).data.length * C * rows * columns <= FULL_REFERENCE)
     return {

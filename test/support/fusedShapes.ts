@@ -5,6 +5,7 @@ import { Tape } from '../../src/engine/tape.ts';
 import { Tensor } from '../../src/engine/tensor.ts';
 import { type FusedConvSettings, fusedConv } from '../../src/kernels/fusedConv.ts';
 import type { Op } from '../../src/kernels/op.ts';
+import { texels } from '../../src/kernels/pack.ts';
 import { makeNetwork } from '../../src/model/network.ts';
 import { type Parameters, requiredTensors } from '../../src/model/parameters.ts';
 import { layoutOf, rowsOf } from '../../src/model/receptiveField.ts';
@@ -38,10 +39,12 @@ class Listing extends Tape {
     const y = super.apply(op, inputs, ...given);
     if (op.name !== fusedConv.name) return y;
     const { filter, stride, pad, rectify, bypass } = given[0] as unknown as FusedConvSettings;
-    const size = inputs.a?.shape.slice(2) as unknown as Pair | undefined;
+    const planar = ([, , rows, floats]: readonly number[]): Pair => [rows, floats / 4];
+    const size = inputs.a && planar(inputs.a.shape);
+    const [C, ...window] = filter;
     this.shapes.push({
-      x: inputs.x.shape as Quad,
-      filter: [y.shape[1], ...filter],
+      x: [inputs.x.shape[0], C, ...planar(inputs.x.shape)],
+      filter: [inputs.bias.shape[0], ...window],
       stride,
       pad: pad as Quad,
       rectify,
@@ -58,8 +61,10 @@ export function windowShapes(first: string, last: string): FusedShape[] {
   const parameters = {
     gpu: { simdLanes: 8 },
     packed(conv: string, _: string, stride: number) {
-      const { w, v, bias } = packedShapes(required.get(`${conv}.weight`)! as Quad, stride);
-      return { w: new Tensor('w', w), v: new Tensor('v', v), bias: new Tensor('bias', bias) };
+      const shape = required.get(`${conv}.weight`)! as Quad;
+      const { w, v, bias } = packedShapes(shape, stride);
+      const filter = shape.slice(1);
+      return { filter, w: new Tensor('w', w), v: new Tensor('v', v), bias: new Tensor('bias', bias) };
     },
   } as unknown as Parameters;
   const names = tapsOf(network).map(({ name }) => name);
@@ -75,8 +80,8 @@ export function windowShapes(first: string, last: string): FusedShape[] {
 }
 
 const packedShapes = ([K, C, rows, columns]: Quad, stride: number) => ({
-  w: [C, rows * columns, K],
-  v: [K, Math.ceil(rows / stride) * Math.ceil(columns / stride), stride * stride * C],
+  w: [texels(C), rows * columns, K, 4],
+  v: [texels(K), Math.ceil(rows / stride) * Math.ceil(columns / stride), stride * stride * 4 * texels(C), 4],
   bias: [K],
 });
 

@@ -1,0 +1,45 @@
+// Max pooling and the ReLU after it, for packed tensors: one invocation owns a texel, four channels of a pixel.
+// The gradient is in packedMaxPoolGradient.wgsl, because it reads as texels what this writes.
+//
+// y[n,c,p,q]  = max(0, max over r,s < SIZE of x[n,c,h,v])     h = p*STRIDE - TOP + r,  v = q*STRIDE - LEFT + s
+// argmax      = h*W + v of the first maximum (row by row), as PyTorch breaks ties; -1 where the ReLU is shut
+// Outside x is ignored. Positions are kept as floats, exact below 2^24.
+
+override PLANES : i32;                                               // texels per pixel
+override H : i32;
+override W : i32;
+override P : i32;
+override Q : i32;
+override SIZE : i32;
+override STRIDE : i32;
+override TOP : i32;
+override LEFT : i32;
+
+@group(0) @binding(0) var x : texture_storage_2d<rgba32float, read>;   // [N,PLANES,H,W,4]
+@group(0) @binding(1) var<storage, read_write> y : array<vec4f>;       // [N,PLANES,P,Q]
+@group(0) @binding(2) var<storage, read_write> argmax : array<vec4f>;  // [N,PLANES,P,Q]
+
+fn texel(i : i32) -> vec2i { return vec2i(i % 2048, i / 2048); }
+
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id : vec3u) {
+  let plane = i32(id.x) / (P * Q);
+  if (plane >= PLANES) { return; }
+  let top = i32(id.x) / Q % P * STRIDE - TOP;
+  let left = i32(id.x) % Q * STRIDE - LEFT;
+  let first = (i32(id.y) * PLANES + plane) * H * W;
+
+  var best = vec4f(0);
+  var where_best = vec4f(-1);
+  for (var h = max(top, 0); h < min(top + SIZE, H); h++) {
+    for (var v = max(left, 0); v < min(left + SIZE, W); v++) {
+      let value = textureLoad(x, texel(first + h * W + v));
+      let higher = value > best;
+      best = select(best, value, higher);
+      where_best = select(where_best, vec4f(f32(h * W + v)), higher);
+    }
+  }
+  let i = id.y * u32(PLANES * P * Q) + id.x;
+  y[i] = best;
+  argmax[i] = where_best;
+}
