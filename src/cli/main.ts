@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT } from '../error.ts';
+import { collect } from './collect.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { report } from './failure.ts';
@@ -111,6 +112,20 @@ function makeProgram(): Command {
   addCampaignOptions(addImageSettings(addRequest(reproducing))).action((options) =>
     reproduce(options, stop.signal),
   );
+
+  program
+    .command('collect')
+    .description('what taps answer to a folder of photographs: all channels, the strongest and weakest images')
+    .requiredOption('--weights <file>', '.pth or .safetensors')
+    .requiredOption('--images <folder>', 'images, or one folder of images per class')
+    .requiredOption('--out <folder>', 'the run folder')
+    .option('--blocks <list>', 'as in 1.1,2.0 (default: all but 1.0)')
+    .option('--batch <n>', 'images at once', wholeNumber('--batch', 1), 16)
+    .option('--crops', 'write the strongest and weakest images, one PNG each')
+    .option('--overwrite', 'collect everything anew')
+    .option('--json', 'one JSON document')
+    .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
+    .action(async (options) => void (await collect(options, stop.signal)));
 
   program
     .command('demo')

@@ -106,7 +106,7 @@ export function writeNpy(shape: readonly number[], data: NpyData): Uint8Array<Ar
   if (elementCount(shape) !== data.length) {
     throw new StreamscopeError('bug', `writeNpy: shape [${shape}] with ${data.length} values.`);
   }
-  const header = formatHeader(shape, describe(data));
+  const header = npyHeader(shape, describe(data));
   const bytes = new Uint8Array(header.length + data.byteLength);
   bytes.set(header);
   bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), header.length);
@@ -120,7 +120,8 @@ function describe(data: NpyData): string {
   return data instanceof Uint32Array ? '<u4' : '|u1';
 }
 
-function formatHeader(shape: readonly number[], descr: string): Uint8Array {
+/** What precedes the data. The first size does not change its length, so that it can be filled in later. */
+export function npyHeader(shape: readonly number[], descr: string): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const room = shape.length > 0 ? GROWTH - String(shape[0]).length : 0;
   const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }${' '.repeat(room)}`;
