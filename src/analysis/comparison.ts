@@ -7,6 +7,9 @@ import { short, shortP } from './numberText.ts';
 import { type Effect, PUBLISHED, type PublishedBlock, SIGNIFICANCE } from './published.ts';
 import type { Correlation, Summary } from './stats.ts';
 
+/** Longer lists are cut in words; metrics hold them whole. */
+const LISTED = 12;
+
 export interface ComparisonRow {
   block: string;
   /** where the study says it */
@@ -111,8 +114,8 @@ const sign = ({ rho, p }: Correlation): string => {
   return `${direction}, ${p < SIGNIFICANCE ? 'significant' : 'not significant'}`;
 };
 
-const overSeeds = ({ mean, deviation, n }: Summary): string =>
-  n > 1 ? `${short(mean)} ± ${short(deviation)} over ${n} seeds` : 'one seed';
+const overSeeds = ({ mean, deviation, n }: Summary, unit = ''): string =>
+  n > 1 ? `${short(mean)} ± ${short(deviation)}${unit} over ${n} seeds` : 'one seed';
 
 function inhibitionRows(block: BlockMetrics, { inhibition, curves }: PublishedBlock): ComparisonRow[] {
   const [first] = block.seeds;
@@ -171,11 +174,11 @@ function countRows(block: BlockMetrics, { invariant, invariantWithoutMix }: Publ
   const rows = [
     row(
       block,
-      'section 3.2, Fig. 5',
+      'Fig. 5',
       'Scale-invariant channels',
       invariant === 'zero' ? 'none' : 'many (no number in the text)',
       counted,
-      `${overSeeds(spread.percent)} %; ${spread.always.length} with every seed, ${spread.ever.length} with any`,
+      `${overSeeds(spread.percent, ' %')}; ${spread.always.length} with every seed, ${spread.ever.length} with any`,
       agrees,
     ),
   ];
@@ -183,11 +186,11 @@ function countRows(block: BlockMetrics, { invariant, invariantWithoutMix }: Publ
     rows.push(
       row(
         block,
-        'section 3.2, Fig. 5',
+        'Fig. 5',
         'The same without the mix ratio',
         invariantWithoutMix === 'few' ? 'only a few' : 'an appreciable share, well below the neighbours',
         `${passingWithoutMix.length} of ${block.channels} (${short(percentWithoutMix)} %)`,
-        `${overSeeds(spread.percentWithoutMix)} %`,
+        overSeeds(spread.percentWithoutMix, ' %'),
         null,
       ),
     );
@@ -252,6 +255,10 @@ function listRow(
   const chance = (published.length * ours.length) / block.channels;
   const difference = `${shared.length} of ${published.length} shared (by chance ${short(chance)}). Published ones here: ${facts}`;
   const agrees = shared.length === published.length && (within || ours.length === published.length);
-  const list = (channels: readonly number[]) => channels.join(', ') || 'none';
+  const list = (channels: readonly number[]) => {
+    const rest = channels.length - LISTED;
+    if (rest > 1) return `${channels.slice(0, LISTED).join(', ')} and ${rest} more`;
+    return channels.join(', ') || 'none';
+  };
   return row(block, place, question, list(published), list(ours), difference, agrees);
 }

@@ -22,6 +22,7 @@ figcaption { color: var(--soft); max-width: 78ch; font-size: 15px; margin-top: 8
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; }
 th, td { text-align: left; vertical-align: top; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); }
+td:nth-child(-n+2) { white-space: nowrap; }
 th { font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr:target { background: #fff3c4; }

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT } from '../error.ts';
+import { addAnalysis } from './analysisOptions.ts';
 import { collect } from './collect.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
@@ -126,6 +127,8 @@ function makeProgram(): Command {
     .option('--json', 'one JSON document')
     .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
     .action(async (options) => void (await collect(options, stop.signal)));
+
+  addAnalysis(program);
 
   program
     .command('demo')

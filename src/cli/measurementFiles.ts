@@ -63,12 +63,12 @@ type FloatArray = Float64Array | Float32Array;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const folderOf = (run: string, block: string): string => join(run, 'measurements', block);
 
-/** Writes one block; replaces what was there. Throws io. */
+/** Writes one block; replaces what was there. Returns the paths of its files below the run folder. Throws io. */
 export async function writeMeasurements(
   run: string,
   measurements: BlockMeasurements,
   provenance: Provenance = { settings: {} },
-): Promise<void> {
+): Promise<string[]> {
   const folder = folderOf(run, measurements.block);
   const arrays: Record<string, string> = {};
   for (const [name, shape, data] of arraysOf(measurements)) {
@@ -92,6 +92,8 @@ export async function writeMeasurements(
     arrays,
   };
   await writeAtomically(join(folder, 'block.json'), `${JSON.stringify(file, null, 2)}\n`);
+  const names = [...Object.keys(arrays).map((name) => `${name}.npy`), 'block.json'];
+  return names.map((name) => join('measurements', block, name));
 }
 
 type Named = [name: string, shape: number[], data: FloatArray];

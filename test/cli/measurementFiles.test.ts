@@ -36,6 +36,12 @@ test('a response that was not measured stays absent', async () => {
   expect(measurements).toEqual(block);
 });
 
+test('the files are named as they lie in the run folder', async () => {
+  const files = await writeMeasurements(run, syntheticMeasurements(small));
+  const found = await readdir(join(run, 'measurements', '2.1'));
+  expect(files.sort()).toEqual(found.map((name) => join('measurements', '2.1', name)).sort());
+});
+
 test('the same measurements give the same bytes', async () => {
   const folder = join(run, 'measurements', '2.1');
   const bytes = async () =>

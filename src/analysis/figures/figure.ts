@@ -42,13 +42,23 @@ export const CONFIG = {
     labelColor: '#333333',
     titleColor: '#222222',
   },
-  title: { fontSize: 13, fontWeight: 600, subtitleFontSize: 11, subtitleColor: '#555555', anchor: 'start' },
+  title: {
+    fontSize: 13,
+    fontWeight: 600,
+    subtitleFontSize: 11,
+    subtitleColor: '#555555',
+    anchor: 'start',
+    frame: 'group',
+  },
   legend: {
     labelFontSize: 12,
     titleFontSize: 12,
     titleFontWeight: 'normal',
     orient: 'bottom',
     symbolType: 'circle',
+    symbolOpacity: 1,
+    labelLimit: 300,
+    titleLimit: 300,
   },
 } as const;
 
@@ -60,7 +70,9 @@ export const panels = (list: readonly Panel[], columns: number): TopLevelSpec =>
   ({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     config: CONFIG,
-    spacing: 28,
+    // plots in line with each other, whatever their labels need
+    bounds: 'flush',
+    spacing: { row: 100, column: 72 },
     columns,
     concat: list,
     resolve: { legend: { color: 'shared' } },

@@ -30,7 +30,7 @@ export function exemplarGrid(
   const montages = Object.fromEntries(
     ROLES.flatMap((role) => {
       const list = photographs[role] ?? [];
-      return list.length === 0 ? [] : [[role, montage(list.slice(0, 9), 3, PHOTO_PADDING)] as const];
+      return list.length === 0 ? [] : [[role, montage(list.slice(0, 9), 3, PHOTO_PADDING, 3)] as const];
     }),
   ) as Partial<Record<Role, Pixels>>;
   const candidates: [GridRow, Partial<Record<Role, Pixels>>][] = [
@@ -50,11 +50,15 @@ export function exemplarGrid(
 }
 
 /** Pictures of one size in rows of `columns`, `padding` white pixels between and around them. */
-export function montage(pictures: readonly Pixels[], columns: number, padding: number): Pixels {
+export function montage(
+  pictures: readonly Pixels[],
+  columns: number,
+  padding: number,
+  rows = Math.ceil(pictures.length / columns),
+): Pixels {
   const [{ height, width }] = pictures;
   if (pictures.some((picture) => picture.height !== height || picture.width !== width))
     throw new StreamscopeError('bug', 'montage: the pictures differ in size.');
-  const rows = Math.ceil(pictures.length / columns);
   const sheet = {
     height: padding + rows * (height + padding),
     width: padding + columns * (width + padding),

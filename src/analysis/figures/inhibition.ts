@@ -15,7 +15,7 @@ export function inhibitionFigure(blocks: readonly BlockMetrics[], link: Link): F
   });
   const lower = withCurves.map((block) => {
     const rho = block.natural!.curves.map((curve) => curve.rho);
-    return groupPanel(block, rho, block.seeds[0].curves!, 'rank correlation of B with I', link);
+    return groupPanel(block, rho, block.seeds[0].curves!, 'rho of B with I', link);
   });
   const missing =
     withCurves.length < blocks.length ? ' The lower row needs photographs, and some blocks have none.' : '';

@@ -137,7 +137,7 @@ function metricPanel(block: BlockMetrics, published: readonly number[], link: Li
       text: `Block ${block.block}`,
       subtitle: `${spread.always.length} pass with every seed, ${spread.ever.length} with any`,
     },
-    width: { step: 17 },
+    width: { step: values.length > 60 ? 12 : 17 },
     height: 170,
     data: { values },
     layer: [

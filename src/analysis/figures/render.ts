@@ -5,10 +5,10 @@ import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
 import type { Figure } from './figure.ts';
 
-export async function renderSvg({ spec }: Figure): Promise<string> {
+export async function renderSvg({ name, spec }: Figure): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: 'none' });
   try {
-    return withTitles(await view.toSVG());
+    return withOwnIds(withTitles(await view.toSVG()), name);
   } finally {
     view.finalize();
   }
@@ -21,3 +21,12 @@ export const withTitles = (svg: string): string =>
     (_, tag: string, label: string, rest: string) =>
       `<${tag} aria-label="${label}"${rest}><title>${label}</title></${tag}>`,
   );
+
+/** Vega counts its gradients per process: names of the figure's own, so that a page may hold several figures. */
+export function withOwnIds(svg: string, name: string): string {
+  const ids = [...svg.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id);
+  const own = new Map(ids.map((id, i) => [id, `${name}-${i}`]));
+  return svg.replace(/(\bid="|url\(#)([^")]+)/g, (whole, before: string, id: string) =>
+    own.has(id) ? before + own.get(id) : whole,
+  );
+}

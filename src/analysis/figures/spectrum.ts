@@ -55,7 +55,7 @@ function spectrumPanel({ block, channels, seeds, reading }: BlockMetrics): Panel
         encoding: {
           x: { ...x, field: 'from', bin: { binned: true, step: width } },
           x2: { field: 'to' },
-          y: { field: 'count', type: 'quantitative', title: 'channels' },
+          y: { field: 'count', type: 'quantitative', title: 'channels', scale: { nice: true } },
           description: { field: 'label' },
         },
       },

@@ -6,8 +6,8 @@ import { COLOURS, type Figure, type Link, type Panel, panels } from './figure.ts
 import { channelPoints } from './points.ts';
 
 const LAYERS = [
-  ['batchNorm', '|weight| of the second batch norm'],
-  ['convolution', 'mean |weight| of the second convolution'],
+  ['batchNorm', '|batch norm weight|'],
+  ['convolution', 'mean |convolution weight|'],
 ] as const;
 
 export function weightFigure(blocks: readonly BlockMetrics[], link: Link): Figure {

@@ -1,0 +1,30 @@
+// All figures of a report, in the order of the study. A figure without a single value is not made.
+
+import { PUBLISHED } from '../published.ts';
+import type { Report } from '../report.ts';
+import { ablationFigure } from './ablation.ts';
+import type { Figure, Link } from './figure.ts';
+import { inhibitionFigure } from './inhibition.ts';
+import { metricFigure, percentFigure } from './invariance.ts';
+import { spectrumFigure } from './spectrum.ts';
+import { tuningFigure } from './tuning.ts';
+import { weightFigure } from './weightMagnitude.ts';
+
+/** Figs. 3 and 4 of the study leave out blocks that nearly always overwrite; so do these, where others are measured. */
+const SHOWN_IN_SCATTER = ['less skewed', undefined];
+
+export function figuresOf({ blocks, ablation }: Pick<Report, 'blocks' | 'ablation'>, link: Link): Figure[] {
+  const simple = blocks.filter(({ block }) => SHOWN_IN_SCATTER.includes(PUBLISHED[block]?.spectrum));
+  const scattered = simple.length > 0 ? simple : blocks;
+  const published = (block: string) => PUBLISHED[block]?.robust ?? [];
+  return [
+    spectrumFigure(blocks),
+    weightFigure(scattered, link),
+    inhibitionFigure(scattered, link),
+    percentFigure(blocks, 'scale'),
+    metricFigure(blocks, published, link),
+    tuningFigure(blocks),
+    percentFigure(blocks, 'flip'),
+    ablationFigure(ablation ?? []),
+  ].filter((figure) => figure !== undefined);
+}

@@ -1,0 +1,64 @@
+// The commands that need no GPU: analyze and report, with the options they share.
+
+import { type Command, Option } from 'commander';
+import { STUDY } from '../analysis/readings.ts';
+import { StreamscopeError } from '../error.ts';
+import { analyzeCommand } from './analyze.ts';
+import { reportCommand } from './report.ts';
+
+/** Reads a number above `least` from the command line. */
+const above =
+  (name: string, least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value > least) return value;
+    throw new StreamscopeError('usage', `${name} is "${text}", expected a number above ${least}.`);
+  };
+
+const addReading = (command: Command): Command =>
+  command
+    .requiredOption('--run <folder>', 'a run folder with measurements')
+    .addOption(
+      new Option('--rules <whose>', "where they differ, the study's text or its released code")
+        .choices(['text', 'code'])
+        .default(STUDY.rules),
+    )
+    .option(
+      '--clamp <ratio>',
+      'draw and correlate mix ratios above this as this',
+      above('--clamp', 1),
+      STUDY.clamp,
+    )
+    .option(
+      '--tolerance <factor>',
+      'a channel mixes when 1/factor < M < factor',
+      above('--tolerance', 1),
+      STUDY.tolerance,
+    )
+    .addOption(
+      new Option(
+        '--criteria <which>',
+        'who must prefer the rescaled image: block and input, or the block alone',
+      )
+        .choices(['both', 'block'])
+        .default(STUDY.criteria),
+    )
+    .option('--json', 'one JSON document');
+
+export function addAnalysis(program: Command): void {
+  addReading(
+    program
+      .command('analyze')
+      .description('every metric and statistic of a run: report.json, channels.csv, .npy'),
+  ).action(analyzeCommand);
+  addReading(
+    program.command('report').description('the same, with figures, grids and one HTML page: report.html'),
+  )
+    .option('--images <folder>', 'the photographs that were collected, to show them in the grids')
+    .addOption(
+      new Option('--grids <which>', 'channels that the report names, all of them, or none')
+        .choices(['named', 'all', 'none'])
+        .default('named'),
+    )
+    .action(reportCommand);
+}
