@@ -1,7 +1,7 @@
 // What the adapter can do at best, measured in the same run: multiply-adds that touch registers only, and a copy. A
 // kernel's ceiling is the larger of its time at the first rate and its time at the second (a roofline).
 //
-// Independent chains hide the latency, 8 or 16 of them, as registers allow; the factors are read from memory so that
+// Independent chains hide the latency, 8 to 16 of them, as registers allow; the factors are read from memory so that
 // nothing can be computed beforehand. Not every compiler fuses a * b + c, and not every adapter is fast at fma(): the
 // best of all counts.
 
@@ -9,7 +9,7 @@ import type { Gpu } from '../src/engine/device.ts';
 import { createTensor, destroy } from '../src/engine/tensor.ts';
 import { planOf, timePlan } from './timing.ts';
 
-const CHAINS = [8, 16];
+const CHAINS = [8, 12, 16];
 const STEPS = 512;
 const INVOCATIONS = 1 << 16;
 /** floats of the copy: 64 MiB */

@@ -4,9 +4,17 @@
 import type { Gpu } from '../src/engine/device.ts';
 import { submit } from '../src/engine/plan.ts';
 import { errorOverRms } from '../src/engine/selfTest.ts';
+import type { Dispatch } from '../src/engine/tape.ts';
 import { BYTES_PER_ELEMENT, destroy, read } from '../src/engine/tensor.ts';
+import { Parameters } from '../src/model/parameters.ts';
 import type { Ceilings } from './ceilings.ts';
-import { type KernelCase, kernelGroups } from './kernelCases.ts';
+import type { KernelCase } from './kernelCase.ts';
+import { kernelGroups } from './kernelCases.ts';
+import { NETWORK_BOUNDS, validateNetwork } from './networkBench.ts';
+import { networkCases, referenceOfNetwork } from './networkCase.ts';
+import { convolutionFlops } from './networkFiles.ts';
+import { setUp } from './networkOurs.ts';
+import { randomNetwork } from './networkWeights.ts';
 import type { Summary } from './samples.ts';
 import { planOf, timePlan } from './timing.ts';
 
@@ -22,11 +30,14 @@ export interface KernelRow {
   fraction?: number;
 }
 
-/** Rows as they are finished, of the groups whose names contain `only`. */
+/** Name of the row that has them all. */
+const CONVOLUTIONS = 'network convolutions';
+
+/** Rows as they are finished, of the groups whose names contain `only`. `cache` is where float64 results are kept. */
 export async function* benchKernels(
   gpu: Gpu,
   ceilings: Ceilings,
-  { only, seconds }: { only: string; seconds: number },
+  { only, seconds, cache }: { only: string; seconds: number; cache: string },
 ): AsyncGenerator<KernelRow> {
   for (const { name, make } of kernelGroups()) {
     if (!name.includes(only)) continue;
@@ -37,11 +48,13 @@ export async function* benchKernels(
       destroy(gpu, ...tensors);
     }
   }
+  for (const batch of CONVOLUTIONS.includes(only) ? networkCases.batch : [])
+    yield await benchConvolutions(gpu, batch, ceilings, cache, seconds);
 }
 
 async function benchKernel(
   gpu: Gpu,
-  { name, shape, tape, dispatch, result, bound, expected }: KernelCase,
+  { name, shape, tape, dispatch, result, bound, bytes: known, expected }: KernelCase,
   ceilings: Ceilings,
   seconds: number,
 ): Promise<KernelRow> {
@@ -53,22 +66,64 @@ async function benchKernel(
     const validation = { valid: error <= bound, error, bound };
     if (!validation.valid) return { name, shape, validation };
     const ms = await timePlan(gpu, plan, seconds);
-    const { pass, operands } = dispatch;
-    const tensors = new Set(pass.bindings.map((binding) => operands[binding]));
-    const bytes = [...tensors].reduce((sum, { size }) => sum + size * BYTES_PER_ELEMENT, 0);
-    const least = Math.max(pass.flops / ceilings.gflops, bytes / ceilings.gbps) / 1e6;
-    const rate = (amount: number) => amount / ms.median / 1e6;
-    return {
-      name,
-      shape,
-      validation,
-      ms,
-      gflops: rate(pass.flops),
-      gbps: rate(bytes),
-      fraction: least / ms.median,
-    };
+    const { pass } = dispatch;
+    return { name, shape, validation, ms, ...ratesOf(ms, pass.flops, known ?? bytesOf(dispatch), ceilings) };
   } finally {
     plan.destroy();
+  }
+}
+
+/** Bytes of all tensors that a dispatch binds. */
+function bytesOf({ pass, operands }: Dispatch): number {
+  const tensors = new Set(pass.bindings.map((binding) => operands[binding]));
+  return [...tensors].reduce((sum, { size }) => sum + size * BYTES_PER_ELEMENT, 0);
+}
+
+function ratesOf(ms: Summary, flops: number, bytes: number, ceilings: Ceilings) {
+  const rate = (amount: number) => amount / ms.median / 1e6;
+  const rates = { gflops: rate(flops), gbps: rate(bytes) };
+  return { ...rates, fraction: fractionOf(rates, ceilings) };
+}
+
+/** Time that the ceilings allow at least, over the time that it took: as rates, the nearer of the two limits. */
+export const fractionOf = (rates: Ceilings, ceilings: Ceilings): number =>
+  Math.max(rates.gflops / ceilings.gflops, rates.gbps / ceilings.gbps);
+
+/**
+ * All convolutions of ResNet18 at 224 x 224, forward and backward, as the network runs them, in one row: checked by the
+ * gradient of a centre unit of the last block over whole frames. FLOP are those of the convolutions as defined,
+ * however few a kernel gets by with. The dispatches' own floors are added up for the ceiling.
+ */
+async function benchConvolutions(
+  gpu: Gpu,
+  batch: number,
+  ceilings: Ceilings,
+  cache: string,
+  seconds: number,
+) {
+  const { network, weights } = randomNetwork();
+  const parameters = new Parameters(gpu, weights);
+  const row = { ...networkCases.cases.at(-1)!, batch };
+  const subject = await setUp({ gpu, network, parameters }, row, 'all', true);
+  const name = `${CONVOLUTIONS}, batch ${batch}`;
+  const shape = [batch, 3, networkCases.size, networkCases.size];
+  try {
+    const found = await subject.results();
+    const { valid, gradient } = validateNetwork(row, referenceOfNetwork(cache, network, weights, row), found);
+    const validation = { valid, error: gradient!, bound: NETWORK_BOUNDS.gradient };
+    if (!valid) return { name, shape, validation };
+    const plan = await subject.convolutions();
+    try {
+      const ms = await timePlan(gpu, plan, seconds);
+      const bytes = plan.dispatches.reduce((sum, dispatch) => sum + bytesOf(dispatch), 0);
+      const flops = 2 * batch * convolutionFlops(network, networkCases.size);
+      return { name, shape, validation, ms, ...ratesOf(ms, flops, bytes, ceilings) };
+    } finally {
+      plan.destroy();
+    }
+  } finally {
+    subject.destroy();
+    parameters.destroy();
   }
 }
 

@@ -1,20 +1,18 @@
-// The other side of the comparison: bench/pytorch/step.py as a child that answers one JSON request per line. It stays
-// alive for the whole run, so that neither its start nor its compilations are timed; while it works, this side sleeps.
+// The other side of the comparison of steps: bench/pytorch/step.py as a child (child.ts).
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { waitFor } from '#gpu';
-import { StreamscopeError } from '../src/error.ts';
 import { spectrumColumnCount } from '../src/kernels/imageReference.ts';
 import { parseNpy, writeNpy } from '../src/model/npy.ts';
+import { Child } from './child.ts';
 import { cases, type StepCase } from './stepCase.ts';
 import { type Reference, startsOf, type Validation } from './validation.ts';
 
 export const VARIANTS = ['study', 'tuned', 'cropped'] as const;
 export type Variant = (typeof VARIANTS)[number];
+
+export const PYTHON_HINT = 'Give a Python that has PyTorch 1.13 or newer: --python /usr/bin/python3.';
 
 export interface PyTorchInfo {
   torch: string;
@@ -32,32 +30,16 @@ export interface PyTorchTimes {
 }
 
 export class PyTorch {
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
+  readonly #child: Child;
   readonly #folder = mkdtempSync(join(tmpdir(), 'streamscope-bench-'));
 
   constructor(python: string, script: string, weights: string, device?: string) {
     const args = [script, '--serve', '--weights', weights, ...(device ? ['--device', device] : [])];
-    this.#child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#child.on('error', () => {}); // seen as the end of its output
-    this.#child.stdin!.on('error', () => {});
-    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
-  }
-
-  async #ask<Answer>(request: Record<string, unknown>): Promise<Answer> {
-    this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await waitFor(this.#lines.next());
-    if (done) {
-      const hint = 'Give a Python that has PyTorch 1.13 or newer: --python /usr/bin/python3.';
-      throw new StreamscopeError('unavailable', 'The PyTorch side ended without an answer.', hint);
-    }
-    const answer = JSON.parse(value) as Answer & { error?: string };
-    if (answer.error) throw new StreamscopeError('bug', `The PyTorch side failed: ${answer.error}.`);
-    return answer;
+    this.#child = new Child('PyTorch', python, args, PYTHON_HINT);
   }
 
   describe(): Promise<PyTorchInfo> {
-    return this.#ask({ do: 'describe' });
+    return this.#child.ask({ do: 'describe' });
   }
 
   /** Float64 objectives and gradients for the starts of a case. What follows is about this case. */
@@ -71,7 +53,7 @@ export class PyTorch {
     });
     writeFileSync(input, writeNpy(shape, all));
     const request = { do: 'reference', tap: step.tap.name, batch: step.batch };
-    const answer = await this.#ask<{ values: number[]; scale: number }>({
+    const answer = await this.#child.ask<{ values: number[]; scale: number }>({
       ...request,
       spectra: input,
       gradient: output,
@@ -85,16 +67,15 @@ export class PyTorch {
 
   /** Whether a variant computes the same; `unavailable` says why it cannot be had. */
   validate(variant: Variant): Promise<Validation & { unavailable?: string }> {
-    return this.#ask({ do: 'validate', variant });
+    return this.#child.ask({ do: 'validate', variant });
   }
 
   time(variant: Variant, seconds: number): Promise<PyTorchTimes> {
-    return this.#ask({ do: 'time', variant, seconds });
+    return this.#child.ask({ do: 'time', variant, seconds });
   }
 
   close(): void {
-    this.#child.stdin!.end();
-    this.#child.kill();
+    this.#child.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

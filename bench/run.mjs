@@ -21,4 +21,4 @@ await build({
 });
 const { main } = await import(pathToFileURL(outfile).href);
 // exitCode would wait for handles that a lost device may keep open
-process.exit(await main(process.argv, resolve(root, 'bench/pytorch/step.py')));
+process.exit(await main(process.argv, root));

@@ -41,3 +41,23 @@ export const rounded = <T>(value: T): T =>
   JSON.parse(
     JSON.stringify(value, (_, v) => (typeof v === 'number' && !Number.isInteger(v) ? round(v) : v)),
   ) as T;
+
+/** Another side's times beside ours, taken in turns. */
+export interface Comparison {
+  ms: Summary;
+  /** their time over ours: above 1 we are faster */
+  ratio: number;
+  /** the same by round, and of the fastest samples, which other programs disturb least */
+  ratios: number[];
+  ratioOfFastest: number;
+}
+
+/** Samples by round, of both sides. */
+export function compare(ours: readonly number[][], theirs: readonly number[][]): Comparison {
+  return {
+    ms: summarize(theirs.flat()),
+    ratio: median(theirs.flat()) / median(ours.flat()),
+    ratios: theirs.map((samples, round) => median(samples) / median(ours[round])),
+    ratioOfFastest: Math.min(...theirs.flat()) / Math.min(...ours.flat()),
+  };
+}

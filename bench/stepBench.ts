@@ -1,11 +1,10 @@
 // npm run bench -- step: every case is validated, then timed in rounds: ours, theirs, ours, theirs. Whatever else the
 // machine does meanwhile hits both sides, so the ratio of a round means something where the times do not.
 
-import type { Gpu } from '../src/engine/device.ts';
 import { missingTensors } from '../src/model/parameters.ts';
 import type { AscendContext } from '../src/visualization/ascend.ts';
 import { type PyTorch, VARIANTS, type Variant } from './pytorch.ts';
-import { median, type Summary, summarize } from './samples.ts';
+import { type Comparison, compare, median, type Summary, summarize } from './samples.ts';
 import { type Counts, countCase, estimate, timeCase } from './step.ts';
 import { type StepCase, stepCases } from './stepCase.ts';
 import { referenceOf, type Validation, validate } from './validation.ts';
@@ -14,17 +13,11 @@ import { referenceOf, type Validation, validate } from './validation.ts';
 const LOOPED = ['1.1.O', '2.0.O'];
 const ROUNDS = 2;
 
-export interface Theirs {
+/** Times are per image and step. */
+export interface Theirs extends Partial<Comparison> {
   validation: Validation & { unavailable?: string };
-  /** per image and step */
-  ms?: Summary;
   batch?: number;
   mode?: string;
-  /** their time over ours: above 1 we are faster */
-  ratio?: number;
-  /** the same by round, and of the fastest samples, which other programs disturb least */
-  ratios?: number[];
-  ratioOfFastest?: number;
 }
 
 export interface StepRow {
@@ -123,18 +116,6 @@ async function alternate(
   return { ms: summarize(samples.flat()), liveBytes };
 }
 
-function compare(
-  ours: number[][],
-  theirs: number[][],
-): Pick<Theirs, 'ms' | 'ratio' | 'ratios' | 'ratioOfFastest'> {
-  return {
-    ms: summarize(theirs.flat()),
-    ratio: median(theirs.flat()) / median(ours.flat()),
-    ratios: theirs.map((samples, round) => median(samples) / median(ours[round])),
-    ratioOfFastest: Math.min(...theirs.flat()) / Math.min(...ours.flat()),
-  };
-}
-
 /** A row has failed when something that was to be measured did not validate. */
 export const stepFailed = ({ skipped, ms, pytorch }: StepRow): boolean =>
   skipped === undefined &&
@@ -167,12 +148,3 @@ export function stepLine(row: StepRow): string {
     `  ${theirs.join('  ')}`,
   ].join(' ');
 }
-
-/** Said before the rows, and with them: what was measured on. */
-export const adapterOf = (gpu: Gpu) => ({
-  name: gpu.adapter,
-  software: gpu.isSoftware,
-  vendor: gpu.info.vendor,
-  lanes: gpu.simdLanes ?? null,
-  timestamps: gpu.device.features.has('timestamp-query'),
-});

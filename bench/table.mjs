@@ -1,28 +1,22 @@
-// Turns stored results into Markdown for the README: node bench/table.mjs [bench/results/NAME.json ...]
-import { readdirSync, readFileSync } from 'node:fs';
+// Stored results as Markdown: node bench/table.mjs prints every table of bench/results (or of the files given);
+// --write puts the README's between its markers, --check fails when they are not what the results give.
+// --readme FILE and --results FOLDER for others than the repository's.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
-const folder = fileURLToPath(new URL('results', import.meta.url));
-const given = process.argv.slice(2);
-const paths =
-  given.length > 0
-    ? given
-    : readdirSync(folder)
-        .filter((name) => name.endsWith('.json'))
-        .sort()
-        .map((name) => join(folder, name));
+const MARKERS = ['<!-- benchmarks: made by `node bench/table.mjs --write` -->', '<!-- /benchmarks -->'];
 
 const number = (value, digits) => (value === undefined || value === null ? '' : value.toFixed(digits));
+const percent = (value, digits = 0) => `${number(100 * value, digits)} %`;
 const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-/** "2.6, 1.8x": their ms per image and step, and how often ours fits into it. */
-function theirs({ pytorch }, variant) {
-  const { ms, ratio, validation } = pytorch?.[variant] ?? {};
-  if (!ms) return validation?.unavailable ? 'none' : '';
-  return `${number(ms.median, 1)}, ${number(ratio, 2)}x`;
-}
+/** "2.6, 1.8x": their ms, and how often ours fits into it. */
+const theirs = ({ ms, ratio } = {}, none = '', digits = 1) =>
+  ms ? `${number(ms.median, digits)}, ${number(ratio, 2)}x` : none;
 
 function steps({ cases }) {
   const head = ['tap', 'batch', 'ms per image', 'busy', 'GFLOP/s', 'MiB'];
@@ -36,37 +30,152 @@ function steps({ cases }) {
       number(row.busy, 2),
       number(row.gflops, 1),
       number(row.liveBytes / 2 ** 20, 0),
-      ...variants.map((variant) => theirs(row, variant)),
+      ...variants.map((v) =>
+        theirs(row.pytorch?.[v], row.pytorch?.[v]?.validation.unavailable ? 'none' : ''),
+      ),
     ]);
   return table([...head, ...variants.map((variant) => `PyTorch ${variant}`)], rows);
 }
 
-function kernels({ ceilings, cases }) {
+function network({ cases, versions }) {
+  const peers = [...new Set(cases.flatMap((row) => Object.keys(row.peers)))];
   const rows = cases
-    .filter(({ ms }) => ms)
-    .map(({ name, shape, ms, gflops, gbps, fraction }) => [
+    .filter(({ whole }) => whole.ms)
+    .map(({ name, batch, whole, window, peers: times }) => [
       name,
-      shape.join('x'),
+      batch,
+      number(whole.ms.median, 1),
+      number(whole.gflops, 1),
+      number(window?.ms?.median, 1),
+      ...peers.map((peer) => theirs(times[peer], 'differs', 0)),
+    ]);
+  const heads = peers.map((peer) => `${versions[peer].name} ${versions[peer].version}`);
+  return table(['ResNet18', 'batch', 'ms', 'GFLOP/s', 'window alone, ms', ...heads], rows);
+}
+
+const KERNEL_HEAD = ['kernel', 'ms', 'fastest', 'GFLOP/s', 'GB/s', 'of ceiling'];
+
+function kernels({ ceilings, cases }, chosen = () => true) {
+  const rows = cases
+    .filter((row) => row.ms && chosen(row))
+    .map(({ name, ms, gflops, gbps, fraction }) => [
+      name,
       number(ms.median, 3),
       number(ms.min, 3),
       number(gflops, 1),
       number(gbps, 1),
-      `${number(100 * fraction, 0)} %`,
+      percent(fraction),
     ]);
   const at = `Ceilings: ${number(ceilings.gflops, 1)} GFLOP/s, ${number(ceilings.gbps, 1)} GB/s.`;
-  return `${at}\n\n${table(['kernel', 'result', 'ms', 'fastest', 'GFLOP/s', 'GB/s', 'of ceiling'], rows)}`;
+  return `${at}\n\n${table(KERNEL_HEAD, rows)}`;
 }
 
-for (const path of paths) {
-  const document = JSON.parse(readFileSync(path, 'utf8'));
-  const { machine, adapter, versions, date } = document;
-  const { pytorch } = versions;
-  const facts = [
-    `${adapter.name}${adapter.software ? ' (software)' : ''}`,
-    `${machine.cores} cores of ${machine.cpu}`,
-    `Node ${versions.node}, webgpu ${versions.dawn}`,
-    ...(pytorch ? [`PyTorch ${pytorch.torch} on ${pytorch.device}, ${pytorch.threads} threads`] : []),
-    date.slice(0, 10),
+function campaign({ images, cold, warm, projected }) {
+  const { count, steps: each, batch } = images;
+  const head = [
+    'start',
+    'first step, s',
+    'of it compiling, s',
+    'all, s',
+    'units per hour',
+    'ms per image and step',
   ];
-  console.log(`${facts.join('; ')}.\n\n${document.kind === 'step' ? steps(document) : kernels(document)}\n`);
+  const rows = Object.entries({ cold, warm }).map(([name, start]) => [
+    name,
+    number(start.firstStep, 1),
+    number(start.phases.compiling, 1),
+    number(start.total, 1),
+    number(start.unitsPerHour, 0),
+    number(start.msPerStep, 2),
+  ]);
+  const about = `${count} units, ${each} steps each, ${batch} at once.`;
+  const later = `At ${projected.steps} steps per unit that is about ${number(projected.unitsPerHour, 0)} units per hour (computed).`;
+  return `${about}\n\n${table(head, rows)}\n\n${later}`;
 }
+
+function scaling({ units, taps, lines }) {
+  const named = {
+    msByUnits: [`ms per step against units, ${units[0]?.tap}`, units],
+    memoryByUnits: [`MiB against units, ${units[0]?.tap}`, units],
+    msByWork: [`ms per step against GFLOP, ${taps.length} taps, ${taps[0]?.units} units`, taps],
+  };
+  const rows = Object.entries(lines).map(([name, { intercept, slope, residual, worst, r2 }]) => [
+    named[name][0],
+    named[name][1].filter(({ ms }) => ms).length,
+    `${intercept.toPrecision(3)} + ${slope.toPrecision(3)} x`,
+    percent(residual, 1),
+    percent(worst, 1),
+    number(r2, 4),
+  ]);
+  return table(['line', 'points', 'fit', 'residual over the mean', 'worst point', 'R²'], rows);
+}
+
+const isAggregate = ({ name }) => name.startsWith('network convolutions');
+
+/** What the README shows of each kind, in this order; `whole` also what is too long for it. */
+const KINDS = {
+  step: { title: 'A step', show: steps, whole: steps },
+  network: { title: 'The whole network', show: network, whole: network },
+  kernels: { title: 'Kernels', show: (doc) => kernels(doc, isAggregate), whole: kernels },
+  campaign: { title: 'A campaign', show: campaign, whole: campaign },
+  scaling: { title: 'Cost against work', show: scaling, whole: scaling },
+};
+
+/** What a document was measured on. */
+function facts({ machine, adapter, versions, date }) {
+  const pytorch = versions.pytorch;
+  return [
+    `${adapter.name}${adapter.software ? ' (software)' : ''}${adapter.lanes ? `, ${adapter.lanes} lanes` : ''}`,
+    `${machine.cores} cores of ${machine.cpu}, load ${number(machine.load, 1)}`,
+    `Node ${versions.node}, webgpu ${versions.dawn}`,
+    ...(pytorch?.torch ? [`PyTorch ${pytorch.torch} on ${pytorch.device}, ${pytorch.threads} threads`] : []),
+    ...(versions.commit ? [`commit ${versions.commit}`] : []),
+    `${date.slice(0, 10)}.`,
+  ].join('; ');
+}
+
+function documentsOf(folder, given) {
+  const paths =
+    given.length > 0
+      ? given
+      : readdirSync(folder)
+          .filter((name) => name.endsWith('.json'))
+          .sort()
+          .map((name) => join(folder, name));
+  const documents = paths.map((path) => JSON.parse(readFileSync(path, 'utf8')));
+  return Object.keys(KINDS).flatMap((kind) => documents.filter((document) => document.kind === kind));
+}
+
+const render = (documents, view) =>
+  documents
+    .map((doc) => `### ${KINDS[doc.kind].title}\n\n${facts(doc)}\n\n${KINDS[doc.kind][view](doc)}`)
+    .join('\n\n');
+
+function splice(readme, text) {
+  const [begin, end] = MARKERS.map((marker) => readme.indexOf(marker));
+  if (begin < 0 || end < begin) throw new Error(`the README has no ${MARKERS.join(' ... ')}`);
+  return `${readme.slice(0, begin)}${MARKERS[0]}\n\n${text}\n\n${readme.slice(end)}`;
+}
+
+const repository = (path) => fileURLToPath(new URL(path, import.meta.url));
+const { values, positionals } = parseArgs({
+  options: {
+    write: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    readme: { type: 'string', default: repository('../README.md') },
+    results: { type: 'string', default: repository('results') },
+  },
+  allowPositionals: true,
+});
+const documents = documentsOf(values.results, positionals);
+if (values.write || values.check) {
+  const readme = readFileSync(values.readme, 'utf8');
+  const expected = splice(readme, render(documents, 'show'));
+  if (values.write) writeFileSync(values.readme, expected);
+  else if (readme !== expected) {
+    console.error(
+      `${values.readme} does not show what is in ${values.results}: node bench/table.mjs --write`,
+    );
+    process.exitCode = 1;
+  }
+} else console.log(render(documents, 'whole'));

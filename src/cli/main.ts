@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT } from '../error.ts';
 import { addAnalysis } from './analysisOptions.ts';
+import { bench } from './bench.ts';
 import { collect } from './collect.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
@@ -137,6 +138,9 @@ function makeProgram(): Command {
     .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 256)
     .option('--out <folder>', 'the run folder', 'runs/demo')
     .action((options) => demo(options, stop.signal));
+
+  // listed here, run by main(): its arguments are the benchmarks' own
+  program.command('bench').argument('[kind...]').description('times against peers; in the repository only');
   return program;
 }
 
@@ -149,6 +153,7 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   }
   try {
+    if (argv[2] === 'bench') return await bench(argv.slice(3), stop.signal);
     await makeProgram().parseAsync(argv);
     return EXIT.done;
   } catch (error) {

@@ -14,6 +14,7 @@ import {
   STEM,
 } from '../../src/model/receptiveField.ts';
 import type { Weights } from '../../src/model/weights.ts';
+import { quickConv2d, quickConv2dBackwardX } from './quickConv.ts';
 
 type Backward = (dy: Array64) => Array64;
 
@@ -46,11 +47,8 @@ function layersOf(weights: Weights, { windows }: Layout) {
       (f) => tensor(`${bn}.${f}`).data,
     );
     const parameters = { gamma, beta, mean, variance, eps: 1e-5 };
-    const y = reference.batchNorm(reference.conv2d(x, w, settings), parameters);
-    return [
-      y,
-      (dy) => reference.conv2dBackwardX(reference.batchNormBackwardX(dy, parameters), x, w, settings),
-    ];
+    const y = reference.batchNorm(quickConv2d(x, w, settings), parameters);
+    return [y, (dy) => quickConv2dBackwardX(reference.batchNormBackwardX(dy, parameters), x, w, settings)];
   };
   const relu = (x: Array64): [Array64, Backward] => [
     reference.relu(x),
