@@ -41,7 +41,9 @@ async function answer(library, state, request) {
     state.network ??= readNetwork(request.folder);
     state.subject?.dispose();
     state.subject = await library.setUp(state.network, request.case, floats(request.input));
-    return { firstMs: await once(state.subject) };
+    const firstMs = await once(state.subject);
+    state.last = undefined;
+    return { firstMs };
   }
   if (request.do === 'run') {
     const { run, read, release } = state.subject;
@@ -53,8 +55,10 @@ async function answer(library, state, request) {
   if (request.do === 'time') {
     const samples = [];
     const end = performance.now() + 1000 * request.seconds;
-    await once(state.subject);
+    // a turn of short runs begins with one that is not counted
+    if (!(state.last > 500)) await once(state.subject);
     while (samples.length < request.least || performance.now() < end) samples.push(await once(state.subject));
+    state.last = samples.at(-1);
     return { samples };
   }
   throw new Error(`unknown request ${request.do}`);
