@@ -44,8 +44,8 @@ export interface DrawnGrid {
   rows: readonly string[];
   /** relative to the page */
   file: string;
-  /** data: URI */
-  preview: string;
+  /** data: URI; absent: the channel is in no section of the page, and the file is enough */
+  preview?: string;
 }
 
 export interface ReportContents {

@@ -98,7 +98,7 @@ export function gridSection({ report, grids }: ReportContents): Html | undefined
   const groups = gridGroups(report).flatMap(([title, channels]) => {
     const found = channels.flatMap(([block, channel]) => {
       const grid = grids.find((candidate) => candidate.block === block && candidate.channel === channel);
-      return grid ? [grid] : [];
+      return grid?.preview ? [grid] : [];
     });
     return found.length > 0
       ? [html`<h3>${title}</h3>\n<div class="grids">${found.map((grid) => gridFigure(report, grid))}</div>\n`]
@@ -108,16 +108,24 @@ export function gridSection({ report, grids }: ReportContents): Html | undefined
   return html`<p>Columns: what bypasses the block (I), what the block adds (B), their sum (O). Rows, as far as the run has
 them: the image of the unit in the middle, the image of the whole channel, and the nine photographs that excite the unit
 most. Hatched: there is no such image. Click for full size.</p>
+<style>${grids.filter(({ preview }) => preview).map(pictureRule)}</style>
 ${groups}`;
 }
 
-function gridFigure({ blocks }: Report, { block, channel, rows, file, preview }: DrawnGrid): Html {
+/** Each picture is in the page once, as a background, and may stand in several places. */
+const pictureClass = ({ block, channel }: DrawnGrid): string => `g-${block.replace('.', '-')}-${channel}`;
+
+const pictureRule = (grid: DrawnGrid): Html =>
+  html`.${pictureClass(grid)} { aspect-ratio: 3 / ${grid.rows.length}; background-image: url(${new Html(grid.preview ?? '')}); }\n`;
+
+function gridFigure({ blocks }: Report, grid: DrawnGrid): Html {
+  const { block, channel, rows, file } = grid;
   const metrics = blocks.find((candidate) => candidate.block === block)!;
   const [first] = metrics.seeds;
   const scale = first.invariance.scale?.channels[channel];
   const sum =
     scale && `, SM ${short(scale.metric)} = ${short(scale.blockDelta)} + ${short(scale.inputDelta)}`;
-  return html`<figure><a href="${file}"><img src="${preview}" alt="Block ${block}, channel ${channel}: ${rows.join(', ')}" loading="lazy"></a>
+  return html`<figure><a href="${file}" class="picture ${pictureClass(grid)}" aria-label="Block ${block}, channel ${channel}: ${rows.join(', ')}"></a>
 <figcaption><b>${block} channel ${channel}</b>: M ${short(first.mix[channel].value)}${sum}</figcaption></figure>`;
 }
 

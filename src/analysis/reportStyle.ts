@@ -31,7 +31,7 @@ tr:target { background: #fff3c4; }
 .open { color: var(--soft); white-space: nowrap; }
 .grids { display: flex; flex-wrap: wrap; gap: 22px; }
 .grids figure { margin: 0; width: 272px; }
-.grids img { width: 100%; height: auto; display: block; border: 1px solid var(--line); }
+.picture { display: block; border: 1px solid var(--line); background-size: cover; background-position: center; }
 .grids figcaption { font-size: 13px; }
 .facts { display: flex; flex-wrap: wrap; gap: 14px; margin: 16px 0; padding: 0; list-style: none; }
 .facts li { background: var(--wash); border: 1px solid var(--line); border-radius: 6px; padding: 10px 16px; }

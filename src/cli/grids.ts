@@ -26,13 +26,17 @@ export interface GridSources {
   images?: string;
 }
 
-/** Pixels across of the copy inside the page. */
-const PREVIEW = 540;
+/** Pixels across of the copy inside the page, and its quality: some 20 kB each. */
+const PREVIEW = { width: 400, quality: 66 };
 
-/** The grids of `channels` (by block) that have at least one picture. Throws for pictures that cannot be read. */
+/**
+ * The grids of `channels` (by block) that have at least one picture, with copies for the page of those that it shows.
+ * Throws for pictures that cannot be read.
+ */
 export async function drawGrids(
   sources: GridSources,
   channels: ReadonlyMap<string, readonly number[]>,
+  shown: ReadonlyMap<string, readonly number[]>,
 ): Promise<DrawnGrid[]> {
   const collected = sources.images ? await readCollected(sources.run, sources.network) : undefined;
   const grids: DrawnGrid[] = [];
@@ -45,8 +49,10 @@ export async function drawGrids(
           tops.set(role, (await readPlace(sources.run, sources.network, place)).top);
     for (const channel of list) {
       const cells = await cellsOf(sources, taps, channel, collected, tops);
-      const grid = await drawGrid(sources.run, block, channel, cells);
-      if (grid) grids.push(grid);
+      const drawn = await drawGrid(sources.run, block, channel, cells);
+      if (!drawn) continue;
+      const preview = shown.get(block)?.includes(channel) ? await previewOf(drawn.pixels) : undefined;
+      grids.push({ ...drawn.grid, preview });
     }
   }
   return grids;
@@ -98,21 +104,25 @@ async function readPicture(path: string): Promise<Pixels | undefined> {
   }
 }
 
+/** The grid as a picture, written; undefined when there is nothing to show. */
 async function drawGrid(
   run: string,
   block: string,
   channel: number,
   cells: GridCells,
-): Promise<DrawnGrid | undefined> {
+): Promise<{ grid: DrawnGrid; pixels: Pixels } | undefined> {
   const pictures = [cells.center, cells.channel, cells.photographs].flatMap((row) => Object.values(row));
   if (pictures.every((picture) => picture === undefined)) return undefined;
   const { pixels, rows } = exemplarGrid(cells);
-  const { height, width, data } = pixels;
   const file = `grids/${block}/${channel}.png`;
-  await writeAtomically(join(run, file), encodePng(data, height, width));
+  await writeAtomically(join(run, file), encodePng(pixels.data, pixels.height, pixels.width));
+  return { grid: { block, channel, rows, file }, pixels };
+}
+
+async function previewOf({ height, width, data }: Pixels): Promise<string> {
   const webp = await sharp(data, { raw: { height, width, channels: 3 } })
-    .resize(PREVIEW)
-    .webp({ quality: 78 })
+    .resize(PREVIEW.width)
+    .webp({ quality: PREVIEW.quality })
     .toBuffer();
-  return { block, channel, rows, file, preview: `data:image/webp;base64,${webp.toString('base64')}` };
+  return `data:image/webp;base64,${webp.toString('base64')}`;
 }

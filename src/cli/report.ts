@@ -27,10 +27,9 @@ export async function writeReport(options: ReportOptions): Promise<{ report: Rep
   const { report, files } = await analyze(options);
   const { run, images, grids: which = 'named' } = options;
   const figures = await drawFigures(run, report);
+  const sources = { run, images, network: networkOf(report) };
   const grids =
-    which === 'none'
-      ? []
-      : await drawGrids({ run, images, network: networkOf(report) }, wantedGrids(report, which));
+    which === 'none' ? [] : await drawGrids(sources, wantedGrids(report, which), channelsToShow(report));
   const page = renderReport({ report, figures, grids, figureFolder: FIGURES });
   await writeAtomically(join(run, 'report.html'), page);
   const drawn = figures.flatMap(({ figure }) =>
