@@ -9,6 +9,9 @@ export const texels = (C: number): number => Math.ceil(C / 4);
 
 export const packedShape = ([N, C, H, W]: Shape): Shape => [N, texels(C), H, 4 * W];
 
+/** Whether an image [N,3,H,W] is packed. */
+export const isPacked = ({ shape }: { shape: Shape }): boolean => shape[1] === 1;
+
 const pass = (entryPoint: string, bindings: readonly string[], shape: Shape): Pass => ({
   entryPoint,
   bindings,

@@ -1,7 +1,8 @@
 // Reflect padding and cropping: the pixels of y are pixels of x, moved. Where x and y lie in the frame is
 // read per step and sample from `placements`.
 
-import { elements, expect, expectShape, type Op, perElement, type Shape } from './op.ts';
+import { elements, expect, expectShape, type Op, perElement, type Recipe, type Shape } from './op.ts';
+import packedSource from './packedPad.wgsl';
 import source from './pad.wgsl';
 
 export interface PadOpSettings {
@@ -18,34 +19,49 @@ export interface PadOpSettings {
 export const pad: Op<PadOpSettings> = {
   name: 'pad',
   source,
-  recipe({ x, placements }, { frame, size }) {
+  recipe({ x, placements }, settings) {
     expectShape('pad', 'x', x, [-1, -1, -1, -1]);
     const [N, C, H, W] = x;
-    expectShape('pad', 'placements', placements, [-1, N, 4]);
-    expect(
-      'pad',
-      H <= frame[0] && W <= frame[1],
-      `x (${H}x${W}) is larger than its frame (${frame.join('x')}).`,
-    );
-    const y: Shape = [N, C, ...size];
-    const flops = elements(y);
-    return {
-      outputs: { y: { shape: y } },
-      constants: { C, H, W, P: size[0], Q: size[1], H_FRAME: frame[0], W_FRAME: frame[1] },
-      forward: {
-        entryPoint: 'forward',
-        bindings: ['x', 'placements', 'clock', 'y'],
-        invocations: perElement(y),
-        flops,
-      },
-      backward: {
-        x: {
-          entryPoint: 'backward_x',
-          bindings: ['placements', 'clock', 'dy', 'dx'],
-          invocations: perElement(x),
-          flops,
-        },
-      },
-    };
+    return recipeOf(placements, [N, C, ...settings.size], { C, H, W }, settings, perElement(x));
   },
 };
+
+/** The same for a packed image: y [N,1,P,4Q] of x [N,1,H,4W]. */
+export const packedPad: Op<PadOpSettings> = {
+  name: 'packedPad',
+  source: packedSource,
+  recipe({ x, placements }, settings) {
+    expectShape('packedPad', 'x', x, [-1, 1, -1, -1]);
+    const [N, , H, floats] = x;
+    const W = floats / 4;
+    const [P, Q] = settings.size;
+    return recipeOf(placements, [N, 1, P, 4 * Q], { H, W }, settings, [H * W, N]);
+  },
+};
+
+function recipeOf(
+  placements: Shape,
+  y: Shape,
+  { C = 1, ...sizes }: { C?: number; H: number; W: number },
+  { frame, size: [P, Q] }: PadOpSettings,
+  inputs: readonly [number, number],
+): Recipe {
+  const { H, W } = sizes;
+  expectShape('pad', 'placements', placements, [-1, y[0], 4]);
+  expect(
+    'pad',
+    H <= frame[0] && W <= frame[1],
+    `x (${H}x${W}) is larger than its frame (${frame.join('x')}).`,
+  );
+  const flops = elements(y);
+  const outputs = [C * P * Q, y[0]] as const;
+  const table = ['placements', 'clock'];
+  return {
+    outputs: { y: { shape: y } },
+    constants: { C, ...sizes, P, Q, H_FRAME: frame[0], W_FRAME: frame[1] },
+    forward: { entryPoint: 'forward', bindings: ['x', ...table, 'y'], invocations: outputs, flops },
+    backward: {
+      x: { entryPoint: 'backward_x', bindings: [...table, 'dy', 'dx'], invocations: inputs, flops },
+    },
+  };
+}

@@ -82,8 +82,6 @@ const TILES: readonly Tile[] = [
 ].map(([rows, columns]) => ({ rows, columns }));
 /** Above this many products per channel the loop body leaves the instruction cache and takes seconds to compile. */
 const MAX_PRODUCTS = 512;
-/** Products that are summed by themselves before they join the rest: fewer roundings of large numbers. */
-const TERMS = 9;
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 25;
 /** Cost of loading a texel, in products, by lanes: measured on lavapipe. */
@@ -213,42 +211,49 @@ const patchLoad = ({ read }: SimdKernel, i: number): string =>
     `let x${i} = select(vec4f(), select(f${i}, max(f${i}, vec4f()), rectified), in${i});`,
   ].join(' ');
 
-/** The products, in blocks of rows with at most 16 sums: more do not fit the registers at once. */
+/**
+ * The products, in blocks of rows with at most 16 sums: more do not fit the registers at once. What a turn adds to an
+ * output is summed by itself before it joins the rest: fewer roundings of large numbers.
+ */
 function productBlocks(filter: SimdFilter, turn: Turn, tile: Tile): string[] {
-  const high = Math.max(1, Math.floor(16 / tile.columns));
-  return range(Math.ceil(tile.rows / high)).flatMap((block) => {
-    const inBlock = range(Math.min(high, tile.rows - block * high)).map((i) => block * high + i);
-    return range(filter.channels).map((channel) => productBlock(filter, turn, tile, inBlock, channel));
+  const { columns } = tile;
+  const high = Math.max(1, Math.floor(16 / columns));
+  return range(Math.ceil(tile.rows / high)).map((block) => {
+    const rows = range(Math.min(high, tile.rows - block * high)).map((i) => block * high + i);
+    const sums = rows.flatMap((i) => range(columns).map((j) => i * columns + j));
+    const products = range(filter.channels).map((channel) => productBlock(filter, turn, tile, rows, channel));
+    return [
+      `    { ${sums.map((i) => `var z${i} = 0.0;`).join(' ')}`,
+      ...products,
+      `    ${sums.map((i) => `y${i} += z${i};`).join(' ')} }`,
+    ].join('\n');
   });
 }
 
-/** The products of some of a tile's rows with one of the four channels. */
+/** The products of some of a tile's rows with one of the four channels, tap by tap. */
 function productBlock(
   { lanes, S }: SimdFilter,
   { R, step, patchColumns }: Turn,
   { columns }: Tile,
-  inBlock: readonly number[],
+  rows: readonly number[],
   channel: number,
 ): string {
-  const from = inBlock[0] * step[0] * patchColumns;
-  const to = (inBlock[inBlock.length - 1] * step[0] + R) * patchColumns;
-  const broadcasts = range(to - from).map((i) => {
-    const pixel = from + i;
+  const start = rows[0] * step[0] * patchColumns;
+  const end = (rows[rows.length - 1] * step[0] + R) * patchColumns;
+  const broadcasts = range(end - start).map((i) => {
+    const pixel = start + i;
     return `let b${pixel} = subgroupBroadcast(x${Math.floor(pixel / lanes)}[${channel}], ${pixel % lanes}u);`;
   });
-  const products = inBlock.flatMap((i) =>
-    range(columns).map((j) => {
-      const terms = range(R * S).map((t) => {
+  const products = range(R * S).map((t) => {
+    const sums = rows.flatMap((i) =>
+      range(columns).map((j) => {
         const pixel = (i * step[0] + Math.floor(t / S)) * patchColumns + j * step[1] + (t % S);
-        return `b${pixel} * w${t}[${channel}]`;
-      });
-      const parts = range(Math.ceil(terms.length / TERMS)).map((part) =>
-        terms.slice(part * TERMS, (part + 1) * TERMS),
-      );
-      return parts.map((part) => `y${i * columns + j} += ${part.join(' + ')};`).join(' ');
-    }),
-  );
-  return `    {\n      ${broadcasts.join(' ')}\n      ${products.join('\n      ')}\n    }`;
+        return `z${i * columns + j} += b${pixel} * w;`;
+      }),
+    );
+    return `{ let w = w${t}[${channel}]; ${sums.join(' ')} }`;
+  });
+  return `      { ${broadcasts.join(' ')}\n      ${products.join('\n      ')} }`;
 }
 
 function storeCall({ columns }: Tile, i: number): string {

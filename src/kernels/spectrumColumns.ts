@@ -1,15 +1,11 @@
 // Spectrum to image, first half: the inverse DFT along the vertical frequency, for the rows of a window.
 
 import { elements, expectShape, type Op, type Output, type Pass, perElement } from './op.ts';
-import { simdPass } from './simdPass.ts';
-import { columnsBackward, columnsForward } from './simdSpectrum.ts';
 import source from './spectrumColumns.wgsl';
 
 export interface SpectrumColumnsSettings {
   /** rows of the window */
   rows: number;
-  /** invocations of a subgroup, where it is a SIMD vector: runs simdSpectrum.ts */
-  lanes?: number;
 }
 
 /**
@@ -19,7 +15,7 @@ export interface SpectrumColumnsSettings {
 export const spectrumColumns: Op<SpectrumColumnsSettings> = {
   name: 'spectrumColumns',
   source,
-  recipe({ p, scale, turns, origins }, { rows, lanes }) {
+  recipe({ p, scale, turns, origins }, { rows }) {
     expectShape('spectrumColumns', 'p', p, [-1, -1, -1, -1, 2]);
     const [N, C, H, F] = p;
     expectShape('spectrumColumns', 'scale', scale, [H, F]);
@@ -45,8 +41,8 @@ export const spectrumColumns: Op<SpectrumColumnsSettings> = {
     return {
       outputs: { y },
       constants: shape,
-      forward: lanes ? simdPass(forward, lanes, columnsForward({ lanes, ...shape })) : forward,
-      backward: { p: lanes ? simdPass(backward, lanes, columnsBackward({ lanes, ...shape })) : backward },
+      forward,
+      backward: { p: backward },
     };
   },
 };

@@ -2,8 +2,6 @@
 // columns of a window. Together with spectrumColumns: irfft2 (norm "ortho") of scale * p, divided by 4.
 
 import { elements, expect, expectShape, type Op, type Pass, perElement, type Shape } from './op.ts';
-import { simdPass } from './simdPass.ts';
-import { rowsBackward, rowsForward } from './simdSpectrum.ts';
 import source from './spectrumRows.wgsl';
 
 export interface SpectrumRowsSettings {
@@ -11,15 +9,13 @@ export interface SpectrumRowsSettings {
   frame: readonly [number, number];
   /** columns of the window */
   columns: number;
-  /** invocations of a subgroup, where it is a SIMD vector: runs simdSpectrum.ts */
-  lanes?: number;
 }
 
 /** y [N,C,rows,columns] of z [N,C,rows,F,2]. `turns` is [W,2], `origins` u32 [steps,N,2], `clock` u32 [1]. */
 export const spectrumRows: Op<SpectrumRowsSettings> = {
   name: 'spectrumRows',
   source,
-  recipe({ z, turns, origins }, { frame: [H, W], columns, lanes }) {
+  recipe({ z, turns, origins }, { frame: [H, W], columns }) {
     expectShape('spectrumRows', 'z', z, [-1, -1, -1, -1, 2]);
     const [N, C, ROWS, F] = z;
     expect('spectrumRows', F > W / 2, `z has ${F} columns, expected more than ${W / 2}.`);
@@ -44,8 +40,8 @@ export const spectrumRows: Op<SpectrumRowsSettings> = {
     return {
       outputs: { y: { shape: y } },
       constants: shape,
-      forward: lanes ? simdPass(forward, lanes, rowsForward({ lanes, ...shape })) : forward,
-      backward: { z: lanes ? simdPass(backward, lanes, rowsBackward({ lanes, ...shape })) : backward },
+      forward,
+      backward: { z: backward },
     };
   },
 };

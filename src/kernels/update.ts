@@ -19,7 +19,7 @@ export const adam = (p: Shape): Update => ({
   name: 'adam',
   source: adamSource,
   constants: {
-    SIZE: perSample(p),
+    SIZE: perSample(p) / 4,
     BETA1: ADAM.beta1,
     BETA2: ADAM.beta2,
     GAIN1: 1 - ADAM.beta1,
@@ -29,7 +29,7 @@ export const adam = (p: Shape): Update => ({
   pass: {
     entryPoint: 'update',
     bindings: ['p', 'm', 'v', 'g', 'rates', 'clock'],
-    invocations: perElement(p),
+    invocations: [perSample(p) / 4, p[0]],
     flops: 12 * elements(p),
   },
 });

@@ -2,7 +2,8 @@
 // are all this op with different maps (visualization/transforms.ts makes them).
 
 import type { Warp } from './imageReference.ts';
-import { elements, expectShape, type Op, perElement, type Shape } from './op.ts';
+import { elements, expectShape, type Op, perElement, type Recipe, type Shape } from './op.ts';
+import packedSource from './packedWarp.wgsl';
 import source from './warp.wgsl';
 
 export interface WarpSettings {
@@ -31,26 +32,37 @@ export const warp: Op<WarpSettings> = {
   recipe({ x, maps }, { size }) {
     expectShape('warp', 'x', x, [-1, -1, -1, -1]);
     const [N, C, H, W] = x;
-    expectShape('warp', 'maps', maps, [-1, N, WARP_FIELDS.length]);
-    const y: Shape = [N, C, ...size];
-    const flops = 16 * elements(y);
-    return {
-      outputs: { y: { shape: y } },
-      constants: { C, H, W, P: size[0], Q: size[1] },
-      forward: {
-        entryPoint: 'forward',
-        bindings: ['x', 'maps', 'clock', 'y'],
-        invocations: perElement(y),
-        flops,
-      },
-      backward: {
-        x: {
-          entryPoint: 'backward_x',
-          bindings: ['maps', 'clock', 'dy', 'dx'],
-          invocations: perElement(x),
-          flops,
-        },
-      },
-    };
+    return recipeOf(maps, [N, C, ...size], { C, H, W, P: size[0], Q: size[1] }, perElement(x));
   },
 };
+
+/** The same for a packed image: y [N,1,P,4Q] of x [N,1,H,4W]. */
+export const packedWarp: Op<WarpSettings> = {
+  name: 'packedWarp',
+  source: packedSource,
+  recipe({ x, maps }, { size: [P, Q] }) {
+    expectShape('packedWarp', 'x', x, [-1, 1, -1, -1]);
+    const [N, , H, floats] = x;
+    const W = floats / 4;
+    return recipeOf(maps, [N, 1, P, 4 * Q], { H, W, P, Q }, [H * W, N]);
+  },
+};
+
+function recipeOf(
+  maps: Shape,
+  y: Shape,
+  constants: Record<string, number>,
+  inputs: readonly [number, number],
+): Recipe {
+  expectShape('warp', 'maps', maps, [-1, y[0], WARP_FIELDS.length]);
+  const flops = 16 * elements(y);
+  const outputs = [constants.P * constants.Q * (constants.C ?? 1), y[0]] as const;
+  return {
+    outputs: { y: { shape: y } },
+    constants,
+    forward: { entryPoint: 'forward', bindings: ['x', 'maps', 'clock', 'y'], invocations: outputs, flops },
+    backward: {
+      x: { entryPoint: 'backward_x', bindings: ['maps', 'clock', 'dy', 'dx'], invocations: inputs, flops },
+    },
+  };
+}

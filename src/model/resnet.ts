@@ -10,6 +10,7 @@ import type { Tape } from '../engine/tape.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { globalAveragePool } from '../kernels/globalAveragePool.ts';
 import { linear } from '../kernels/linear.ts';
+import { isPacked } from '../kernels/pack.ts';
 import { fusedLayers, plainLayers } from './layers.ts';
 import type { Block } from './network.ts';
 import type { Parameters } from './parameters.ts';
@@ -25,7 +26,8 @@ export interface ResnetOptions {
 }
 
 /**
- * Records the network on `x`, the window "input" of the layout [N,3,rows,rows], normalised.
+ * Records the network on `x`, the window "input" of the layout [N,3,rows,rows], normalised; on SIMD adapters it may be
+ * packed (pack.ts).
  * Returns the tensors of places [N,C,rows,rows], the layout's targets among them, and "logits" [N,classes] with `head`.
  */
 export function recordResnet(
@@ -92,7 +94,10 @@ export function recordResnet(
     } else put(`${name}.O`, channels, layers.convolveAndAdd(t, conv2, bypass()));
   };
 
-  const stem = layers.convolve(layers.enter(x), between('input', 'conv1', STEM, 'conv1', 'bn1', false));
+  const stem = layers.convolve(
+    isPacked(x) ? x : layers.enter(x),
+    between('input', 'conv1', STEM, 'conv1', 'bn1', false),
+  );
   const pooling = { size: POOL.size, stride: POOL.stride, pad: pad('conv1', 'maxpool', POOL) };
   put('maxpool', network.width, layers.pool(stem, pooling));
   let input = 'maxpool';

@@ -129,9 +129,12 @@ export async function ascend(
   }
 }
 
-/** DEBUG=2: one more step of every program, dispatch by dispatch. Runs last, because a step changes the state. */
+/** DEBUG=2: further steps of every program, dispatch by dispatch. Runs last, because a step changes the state. */
 async function printProfiles(gpu: Gpu, { programs }: Programs): Promise<void> {
-  for (const { plan } of programs.values()) console.error(formatTimings(await profile(gpu, plan)));
+  for (const { plan } of programs.values()) {
+    await profile(gpu, plan); // the first run of a plan is slower
+    console.error(formatTimings(await profile(gpu, plan)));
+  }
 }
 
 function firstSpectra(targets: readonly Target[], size: number): Float32Array {

@@ -8,10 +8,12 @@ import { Plan, submit } from '../engine/plan.ts';
 import { normals, PURPOSE } from '../engine/random.ts';
 import { Tape } from '../engine/tape.ts';
 import { createTensor, destroy, read, type Tensor } from '../engine/tensor.ts';
-import { colour } from '../kernels/colour.ts';
+import { colour, packedColour } from '../kernels/colour.ts';
 import { frequencyScale, spectrumColumnCount } from '../kernels/imageReference.ts';
+import { isPacked, unpack } from '../kernels/pack.ts';
 import { spectrumColumns } from '../kernels/spectrumColumns.ts';
 import { spectrumRows } from '../kernels/spectrumRows.ts';
+import { foldSpectrum, windowColumns, windowRows } from '../kernels/windowSpectrum.ts';
 
 /** Standard deviation of the first spectrum: the picture starts as a flat grey, 0.5 give or take 0.003. */
 export const INITIAL_DEVIATION = 0.01;
@@ -64,7 +66,7 @@ export function createSpectrumTables(gpu: Gpu, size: number): SpectrumTables {
 export const destroySpectrumTables = (gpu: Gpu, { scale, turns }: SpectrumTables): void =>
   destroy(gpu, scale, turns);
 
-/** Records the window of `rows` x `rows` pixels that starts at `origins` [steps,N,2]; returns [N,3,rows,rows]. */
+/** Records the window of `rows` x `rows` pixels that starts at `origins` [steps,N,2]; returns [N,3,rows,rows], packed on SIMD adapters. */
 export function recordImage(
   tape: Tape,
   spectrum: Tensor,
@@ -72,12 +74,17 @@ export function recordImage(
   rows: number,
   { origins, clock }: { origins: Tensor; clock: Tensor },
 ): Tensor {
-  const z = tape.apply(spectrumColumns, { p: spectrum, scale, turns, origins, clock }, { rows, lanes });
-  const raw = tape.apply(
-    spectrumRows,
-    { z, turns, origins, clock },
-    { frame: [size, size], columns: rows, lanes },
-  );
+  const tables = { turns, origins, clock };
+  const frame = [size, size] as const;
+  if (lanes) {
+    const settings = { frame, window: [rows, rows], lanes } as const;
+    const q = tape.apply(foldSpectrum, { p: spectrum, scale, ...tables }, settings);
+    const z = tape.apply(windowColumns, { p: q, across: turns, ...tables }, settings);
+    const raw = tape.apply(windowRows, { z, across: turns, origins, clock }, settings);
+    return tape.apply(packedColour, { x: raw });
+  }
+  const z = tape.apply(spectrumColumns, { p: spectrum, scale, ...tables }, { rows });
+  const raw = tape.apply(spectrumRows, { z, ...tables }, { frame, columns: rows });
   return tape.apply(colour, { x: raw });
 }
 
@@ -90,7 +97,10 @@ export async function renderImages(
   const tape = new Tape();
   const origins = createTensor(gpu, 'origins', [1, spectrum.shape[0], 2], { type: 'u32' });
   const clock = createTensor(gpu, 'clock', [1], { type: 'u32' });
-  const image = tape.keep(recordImage(tape, spectrum, tables, tables.size, { origins, clock }));
+  const recorded = recordImage(tape, spectrum, tables, tables.size, { origins, clock });
+  const image = tape.keep(
+    isPacked(recorded) ? tape.apply(unpack, { x: recorded }, { channels: 3 }) : recorded,
+  );
   const plan = await Plan.compile(gpu, tape);
   try {
     submit(gpu, [plan]);

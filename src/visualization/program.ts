@@ -11,8 +11,9 @@ import { Plan } from '../engine/plan.ts';
 import { gradientOf, Tape } from '../engine/tape.ts';
 import { createTensor, destroy, type Tensor, write } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
-import { normalize } from '../kernels/normalize.ts';
+import { normalize, packedNormalize } from '../kernels/normalize.ts';
 import { objective } from '../kernels/objective.ts';
+import { isPacked } from '../kernels/pack.ts';
 import { adam, adamRates, advance, trace } from '../kernels/update.ts';
 import { WARP_FIELDS } from '../kernels/warp.ts';
 import type { Network } from '../model/network.ts';
@@ -136,7 +137,12 @@ function recordStep(
   const tape = new Tape();
   const image = recordImage(tape, spectrum, tables, transforms.rows, state);
   const moved = recordTransforms(tape, image, transforms, state);
-  const places = recordResnet(tape, layout, parameters, tape.apply(normalize, { x: moved }));
+  const places = recordResnet(
+    tape,
+    layout,
+    parameters,
+    tape.apply(isPacked(moved) ? packedNormalize : normalize, { x: moved }),
+  );
 
   const frame = framesOf(layout.network, layout.frame).get(place)!;
   const start = layout.windows.get(place)!.start;

@@ -11,8 +11,9 @@ import { draws, PURPOSE } from '../engine/random.ts';
 import type { Tape } from '../engine/tape.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
-import { pad } from '../kernels/pad.ts';
-import { warp } from '../kernels/warp.ts';
+import { isPacked } from '../kernels/pack.ts';
+import { packedPad, pad } from '../kernels/pad.ts';
+import { packedWarp, warp } from '../kernels/warp.ts';
 import { type JitterMode, jitterRanges } from './jitter.ts';
 
 export interface TransformSettings {
@@ -263,10 +264,11 @@ export function recordTransforms(
   tables: TransformTables,
 ): Tensor {
   const { clock, placements, maps } = tables;
+  const [move, resample] = isPacked(image) ? [packedPad, packedWarp] : [pad, warp];
   return plan.stages.reduce((x, { kind, rows }) => {
     const size = [rows, rows] as const;
     if (kind === 'pad')
-      return tape.apply(pad, { x, placements, clock }, { frame: [plan.size, plan.size], size });
-    return tape.apply(warp, { x, maps: maps[kind]!, clock }, { size });
+      return tape.apply(move, { x, placements, clock }, { frame: [plan.size, plan.size], size });
+    return tape.apply(resample, { x, maps: maps[kind]!, clock }, { size });
   }, image);
 }

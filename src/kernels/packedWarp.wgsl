@@ -1,0 +1,87 @@
+// warp.wgsl for packed images, read as texels; one invocation per pixel.
+// y[p,q]  = x at (column, row), bilinear     column = xx q + xy p + x0,  row = yx q + yy p + y0
+// dx[h,v] = sum over the outputs (p,q) whose four source pixels include (h,v) of their weight * dy[p,q]
+// Outside x reads 0, and y is 0 outside its valid rectangle [x_low,x_high) x [y_low,y_high).
+// The adjoint gathers: the inverse map says which few (p,q) can reach (h,v), and each of them repeats the
+// arithmetic of forward, so the two are exact transposes of each other.
+
+override H : i32;
+override W : i32;
+override P : i32;
+override Q : i32;
+override ACCUMULATE : bool = false;
+
+struct Map {
+  xx : f32, xy : f32, x0 : f32,
+  yx : f32, yy : f32, y0 : f32,
+  x_low : f32, x_high : f32, y_low : f32, y_high : f32,
+}
+
+@group(0) @binding(0) var x : texture_storage_2d<rgba32float, read>; // [N,H,W,4]
+@group(0) @binding(1) var<storage, read> maps : array<Map>;          // [steps,N]
+@group(0) @binding(2) var<storage, read> clock : array<u32>;         // [0] the step
+@group(0) @binding(3) var<storage, read_write> y : array<vec4f>;     // [N,P,Q]
+@group(0) @binding(4) var dy : texture_storage_2d<rgba32float, read>;  // [N,P,Q,4]
+@group(0) @binding(5) var<storage, read_write> dx : array<vec4f>;    // [N,H,W]
+
+fn texel(i : i32) -> vec2i { return vec2i(i % 2048, i / 2048); }
+
+/** Where output pixel (q, p) looks: (column, row). */
+fn source(m : Map, q : f32, p : f32) -> vec2f {
+  return vec2f(m.xx * q + m.xy * p + m.x0, m.yx * q + m.yy * p + m.y0);
+}
+
+fn pixel(plane : i32, h : i32, v : i32) -> vec4f {
+  let inside = h >= 0 && h < H && v >= 0 && v < W;
+  return select(vec4f(), textureLoad(x, texel(select(0, plane + h * W + v, inside))), inside);
+}
+
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) groups : vec3u) {
+  if (id.x >= u32(P * Q)) { return; }
+  let m = maps[clock[0] * groups.y + id.y];
+  let p = f32(i32(id.x) / Q);
+  let q = f32(i32(id.x) % Q);
+
+  var value = vec4f();
+  if (q >= m.x_low && q < m.x_high && p >= m.y_low && p < m.y_high) {
+    let at = source(m, q, p);
+    let low = floor(at);
+    let t = at - low;
+    let plane = i32(id.y) * H * W;
+    let h = i32(low.y);
+    let v = i32(low.x);
+    let top = (1 - t.x) * pixel(plane, h, v) + t.x * pixel(plane, h, v + 1);
+    let bottom = (1 - t.x) * pixel(plane, h + 1, v) + t.x * pixel(plane, h + 1, v + 1);
+    value = (1 - t.y) * top + t.y * bottom;
+  }
+  y[id.y * u32(P * Q) + id.x] = value;
+}
+
+@compute @workgroup_size(64)
+fn backward_x(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) groups : vec3u) {
+  if (id.x >= u32(H * W)) { return; }
+  let m = maps[clock[0] * groups.y + id.y];
+  let h = f32(i32(id.x) / W);
+  let v = f32(i32(id.x) % W);
+
+  // the output position that looks exactly at (h,v), and how far from it an output can be to still touch (h,v)
+  let determinant = m.xx * m.yy - m.xy * m.yx;
+  let centre = vec2f(m.yy * (v - m.x0) - m.xy * (h - m.y0), m.xx * (h - m.y0) - m.yx * (v - m.x0)) / determinant;
+  let reach = vec2f(abs(m.yy) + abs(m.xy), abs(m.xx) + abs(m.yx)) / abs(determinant) + 0.01;
+  let low = max(ceil(centre - reach), vec2f(max(m.x_low, 0.0), max(m.y_low, 0.0)));
+  let high = min(floor(centre + reach), vec2f(min(m.x_high, f32(Q)) - 1, min(m.y_high, f32(P)) - 1));
+
+  let plane = i32(id.y) * P * Q;
+  var d = vec4f();
+  for (var p = low.y; p <= high.y; p += 1.0) {
+    for (var q = low.x; q <= high.x; q += 1.0) {
+      let weights = 1 - abs(source(m, q, p) - vec2f(v, h));
+      let there = textureLoad(dy, texel(plane + i32(p) * Q + i32(q)));
+      d += max(weights.x, 0.0) * max(weights.y, 0.0) * there;
+    }
+  }
+  let i = id.y * u32(H * W) + id.x;
+  if (ACCUMULATE) { d += dx[i]; }
+  dx[i] = d;
+}

@@ -1,0 +1,125 @@
+// Spectrum to image for SIMD adapters: three ops that together do what spectrumColumns and spectrumRows do, on the
+// kernels of simdSpectrum.ts. What lies between them is laid out for the next kernel and of no use elsewhere.
+
+import { expectShape, type Op, type Pass, type Shape } from './op.ts';
+import { type SimdText, simdPass } from './simdPass.ts';
+import { type SpectrumGeometry, type SpectrumSizes, spectrumGeometry } from './simdSpectrum.ts';
+import { foldBackward, foldForward } from './simdSpectrumFold.ts';
+import { columnsBackward, columnsForward, rowsBackward, rowsForward } from './simdSpectrumWindow.ts';
+
+export interface WindowSpectrumSettings {
+  /** height and width of the whole image */
+  frame: readonly [number, number];
+  /** rows and columns of the window */
+  window: readonly [number, number];
+  /** invocations of a subgroup, exactly */
+  lanes: number;
+}
+
+const geometryOf = (
+  C: number,
+  F: number,
+  { frame, window, lanes }: WindowSpectrumSettings,
+): SpectrumGeometry => {
+  const sizes: SpectrumSizes = { lanes, C, H: frame[0], W: frame[1], F, ROWS: window[0], COLUMNS: window[1] };
+  return spectrumGeometry(sizes);
+};
+
+const pass = (
+  entryPoint: string,
+  bindings: readonly string[],
+  samples: number,
+  flops: number,
+  { lanes }: SpectrumGeometry,
+  text: SimdText,
+): Pass => simdPass({ entryPoint, bindings, invocations: [0, samples], flops }, lanes, text);
+
+const pairedShape = (N: number, { C, R, REACH, F }: SpectrumGeometry): Shape => [N, C, R, REACH + 1, F, 4];
+const foldedShape = (N: number, { C, R, PAIRS, F }: SpectrumGeometry): Shape => [N, C, R, PAIRS, F, 4];
+
+/**
+ * q of the spectrum p [N,C,H,F,2]. `scale` is [H,F], the same at fy and H - fy, `turns` [H,2] (cos and sin of
+ * tau k / H), `origins` u32 [steps,N,2], `clock` u32 [1].
+ */
+export const foldSpectrum: Op<WindowSpectrumSettings> = {
+  name: 'foldSpectrum',
+  source: '',
+  recipe({ p, scale, turns, origins }, settings) {
+    const [H] = settings.frame;
+    expectShape('foldSpectrum', 'p', p, [-1, -1, H, -1, 2]);
+    const [N, C, , F] = p;
+    expectShape('foldSpectrum', 'scale', scale, [H, F]);
+    expectShape('foldSpectrum', 'turns', turns, [H, 2]);
+    expectShape('foldSpectrum', 'origins', origins, [-1, N, 2]);
+    const geometry = geometryOf(C, F, settings);
+    const flops = 20 * N * C * H * F;
+    const tables = ['scale', 'turns', 'origins', 'clock'];
+    return {
+      outputs: { y: { shape: foldedShape(N, geometry) } },
+      constants: {},
+      forward: pass('forward', ['p', ...tables, 'y'], N, flops, geometry, foldForward(geometry)),
+      backward: {
+        p: pass('backward_p', ['dy', ...tables, 'dp'], N, flops, geometry, foldBackward(geometry)),
+      },
+    };
+  },
+};
+
+/** z of q, made by foldSpectrum with the same settings; `turns` [H,2], `across` [W,2], `origins`, `clock`. */
+export const windowColumns: Op<WindowSpectrumSettings> = {
+  name: 'windowColumns',
+  source: '',
+  recipe({ p, turns, across, origins }, settings) {
+    const [H, W] = settings.frame;
+    expectShape('windowColumns', 'p', p, [-1, -1, -1, -1, -1, 4]);
+    const [N, C, , , F] = p;
+    const geometry = geometryOf(C, F, settings);
+    expectShape('windowColumns', 'p', p, foldedShape(N, geometry));
+    expectShape('windowColumns', 'turns', turns, [H, 2]);
+    expectShape('windowColumns', 'across', across, [W, 2]);
+    expectShape('windowColumns', 'origins', origins, [-1, N, 2]);
+    const { R, PAIRS, REACH } = geometry;
+    const flops = 8 * N * C * R * PAIRS * (REACH + 1) * F;
+    const tables = ['turns', 'across', 'origins', 'clock'];
+    return {
+      outputs: { y: { shape: pairedShape(N, geometry) } },
+      constants: {},
+      forward: pass('forward', ['p', ...tables, 'y'], N, flops, geometry, columnsForward(geometry)),
+      backward: {
+        p: pass(
+          'backward_p',
+          ['dy', 'turns', 'origins', 'clock', 'dp'],
+          N,
+          flops,
+          geometry,
+          columnsBackward(geometry),
+        ),
+      },
+    };
+  },
+};
+
+/** y [N,C,rows,columns] of z, made by windowColumns with the same settings; `across` [W,2], `origins`, `clock`. */
+export const windowRows: Op<WindowSpectrumSettings> = {
+  name: 'windowRows',
+  source: '',
+  recipe({ z, across, origins }, settings) {
+    const { frame, window } = settings;
+    expectShape('windowRows', 'z', z, [-1, -1, -1, -1, -1, 4]);
+    const [N, C, , , F] = z;
+    const geometry = geometryOf(C, F, settings);
+    expectShape('windowRows', 'z', z, pairedShape(N, geometry));
+    expectShape('windowRows', 'across', across, [frame[1], 2]);
+    expectShape('windowRows', 'origins', origins, [-1, N, 2]);
+    const flops = 4 * N * C * window[0] * (geometry.MIDDLE + 1) * F;
+    const tables = ['across', 'origins', 'clock'];
+    return {
+      outputs: { y: { shape: [N, C, ...window] } },
+      constants: {},
+      forward: pass('forward', ['z', ...tables, 'y'], N, flops, geometry, rowsForward(geometry)),
+      backward: {
+        z: pass('backward_z', [...tables, 'dy', 'dz'], N, flops, geometry, rowsBackward(geometry)),
+      },
+    };
+  },
+};
