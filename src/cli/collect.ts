@@ -41,6 +41,8 @@ export interface CollectOptions {
   crops?: boolean;
   overwrite?: boolean;
   json?: boolean;
+  /** print nothing on stdout */
+  quiet?: boolean;
   progress: ProgressStyle;
 }
 
@@ -80,7 +82,7 @@ export async function collect(options: CollectOptions, signal: AbortSignal): Pro
   const collected = before && missing.length === 0 ? before : await collectPlaces(job, missing, signal);
   reportFiles(collected.skipped, collected.counts.notes);
   if (options.crops) await writeCrops(options.out, options.images, network, collected.images, places);
-  print(job, collected, places);
+  if (!options.quiet) print(job, collected, places);
   return collected;
 }
 

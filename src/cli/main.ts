@@ -11,6 +11,7 @@ import { report } from './failure.ts';
 import { addCampaignOptions, addImageSettings, addRequest, wholeNumber } from './imageOptions.ts';
 import { plan } from './plan.ts';
 import { reproduce } from './reproduce.ts';
+import { PIXELS } from './responses.ts';
 import { taps } from './taps.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
@@ -109,6 +110,14 @@ function makeProgram(): Command {
     .option(
       '--images <folder>',
       'photographs, flat or in one folder per class; without, that part is left out',
+    )
+    .addOption(
+      choice(
+        '--pixels <kind>',
+        'measure the saved 8-bit pictures, as the study, or the floats',
+        PIXELS,
+        'saved',
+      ),
     )
     .requiredOption('--out <folder>', 'the run folder');
   addCampaignOptions(addImageSettings(addRequest(reproducing))).action((options) =>

@@ -1,8 +1,9 @@
-// streamscope reproduce: the study, from weights and photographs to a report. One list of stages, each done once;
-// the same command again continues where the last one ended, and a finished run is only checked.
+// streamscope reproduce: the study, from weights and photographs to a report. One list of stages, each done once; the
+// same command again continues where the last one ended, and a finished run is only checked.
 //
-//   plan -> images ----> responses (by block) -> analyze -> report
-//           photographs -^
+//   plan -> photographs -> images -> responses of every block -> analyze -> report
+//
+// Photographs come before images, so that a folder that will not do is refused within seconds, not after hours.
 
 import { join, relative } from 'node:path';
 import {
@@ -13,65 +14,159 @@ import {
   planImages,
   runSettings,
 } from '../analysis/plan.ts';
+import { placesOf } from '../analysis/responses.ts';
+import type { Block } from '../model/network.ts';
+import { analyze } from './analyze.ts';
 import { type CampaignOptions, runCampaign } from './campaign.ts';
+import { collect } from './collect.ts';
+import { collectedFile, placeFiles } from './collected.ts';
 import { writeAtomically } from './files.ts';
 import { type OpenWeights, openWeights } from './model.ts';
 import { type RequestOptions, requestOf, writePlan } from './plan.ts';
+import { writeReport } from './report.ts';
+import { measureRunBlock, type ResponsesOptions, stimuliOf } from './responses.ts';
 import { pathsOf } from './runFolder.ts';
 import { openRun } from './runSettings.ts';
 import { runStages, type Stage } from './stages.ts';
 
-export interface ReproduceOptions extends CampaignOptions, RequestOptions {
+export interface ReproduceOptions extends CampaignOptions, RequestOptions, ResponsesOptions {
   weights: string;
-  images?: string;
 }
 
-interface Context {
+/** What every stage is made from. */
+interface Run {
   options: ReproduceOptions;
   opened: OpenWeights;
   request: PlanRequest;
-  document: PlanDocument;
+  plan: PlanDocument;
   signal: AbortSignal;
 }
 
-/** Throws what a stage throws; everything that was finished before is kept. */
+/** Prints the path of the report. Throws what a stage throws; everything that was finished before is kept. */
 export async function reproduce(options: ReproduceOptions, signal: AbortSignal): Promise<void> {
   const opened = await openWeights(options.weights);
   const request = requestOf(opened, options);
   const settings = runSettings(opened.network, opened.sha256, options);
   await openRun(options.out, settings);
-  const document = await planDocument(opened.network, settings, request);
-  const context = { options, opened, request, document, signal };
-  await runStages(options.out, [planStage(context), imagesStage(context)], signal);
+  const plan = await planDocument(opened.network, settings, request);
+  const run = { options, opened, request, plan, signal };
+  await runStages(options.out, stagesOf(run), signal);
+  console.log(join(options.out, 'report.html'));
 }
+
+const stagesOf = (run: Run): Stage[] => [
+  planStage(run),
+  ...(run.options.images ? [photographsStage(run, run.options.images)] : []),
+  imagesStage(run),
+  ...run.request.blocks.map((block) => responsesStage(run, block)),
+  analyzeStage(run),
+  reportStage(run),
+];
 
 /** RUN/plan.json: what the run consists of. */
-function planStage({ options, document }: Context): Stage {
-  return {
-    name: 'plan',
-    after: [],
-    settings: document,
-    run: async () => {
-      await writeAtomically(join(options.out, 'plan.json'), writePlan(document));
-      return ['plan.json'];
-    },
-  };
-}
+const planStage = ({ options, plan }: Run): Stage => ({
+  name: 'plan',
+  settings: plan,
+  run: async () => {
+    await writeAtomically(join(options.out, 'plan.json'), writePlan(plan));
+    return ['plan.json'];
+  },
+});
 
-/** The images, with a sidecar each. */
-function imagesStage({ options, opened, request, document, signal }: Context): Stage {
+/** What the taps answer to the photographs. The file names the SHA-256 of every other. */
+const photographsStage = ({ options, opened, plan, signal }: Run, images: string): Stage => ({
+  name: 'photographs',
+  settings: { blocks: plan.blocks },
+  incremental: true,
+  run: async () => {
+    const { weights, out, progress } = options;
+    const blocks = plan.blocks.join(',');
+    await collect({ weights, images, blocks, out, batch: COLLECT_BATCH, progress, quiet: true }, signal);
+    return [relative(out, collectedFile(out, opened.network))];
+  },
+});
+
+const COLLECT_BATCH = 16;
+
+/** The images. The sidecars name the SHA-256 of the others. */
+function imagesStage(run: Run): Stage {
+  const { options, opened, request, plan, signal } = run;
   const tasks = planImages(opened.network, request);
   return {
     name: 'images',
-    after: [],
-    settings: document,
+    settings: plan,
     incremental: true,
     run: async () => {
       const made = await runCampaign(opened, tasks, options, signal);
       const failed = made.filter(({ status }) => status !== 'ok');
       for (const { task, status } of failed.slice(0, 8)) console.error(`${imageId(task)} is ${status}`);
       if (failed.length > 0) console.error(`${failed.length} of ${made.length} images could not be made.`);
-      return tasks.map((task) => relative(options.out, pathsOf(options.out, opened.network.name, task).json));
+      return sidecarsOf(run);
     },
   };
+}
+
+/** What a block answers to its images and photographs: RUN/measurements/<block>. */
+function responsesStage(run: Run, block: Block): Stage {
+  const { options, opened, plan, signal } = run;
+  const { network } = opened;
+  const sidecars = stimuliOf(network, block, plan).map((task) =>
+    relative(options.out, pathsOf(options.out, network.name, task).json),
+  );
+  const places = options.images ? [...new Set(Object.values(placesOf(network, block)))] : [];
+  const photographs = places.flatMap((place) => Object.values(placeFiles(network, place)));
+  const provenance = { command: commandOf(run, block), settings: provenanceOf(run) };
+  return {
+    name: `responses-${block.name}`,
+    settings: provenance,
+    reads: () => [...sidecars, ...photographs],
+    run: async () => [await measureRunBlock(options, opened, block, plan, provenance, signal)],
+  };
+}
+
+/** Sidecars of all images of the run. */
+const sidecarsOf = ({ options, opened: { network }, request }: Run): string[] =>
+  planImages(network, request).map((task) =>
+    relative(options.out, pathsOf(options.out, network.name, task).json),
+  );
+
+const measurementsOf = ({ plan }: Run): string[] =>
+  plan.blocks.map((block) => join('measurements', block, 'block.json'));
+
+/** Every metric: RUN/report.json, channels.csv. */
+const analyzeStage = (run: Run): Stage => ({
+  name: 'analyze',
+  settings: {},
+  reads: () => measurementsOf(run),
+  run: async () => (await analyze({ run: run.options.out })).files,
+});
+
+/** Figures, grids and the page. */
+const reportStage = (run: Run): Stage => ({
+  name: 'report',
+  settings: { photographs: run.options.images !== undefined },
+  reads: () => ['report.json', ...measurementsOf(run), ...sidecarsOf(run)],
+  run: async () => (await writeReport({ run: run.options.out, images: run.options.images })).files,
+});
+
+/** What the report says about where its numbers come from. No path: two runs of one command leave the same bytes. */
+const provenanceOf = ({ options, plan }: Run): Record<string, unknown> => ({
+  ...plan.settings,
+  settingsHash: plan.settingsHash,
+  seeds: plan.seeds,
+  pixels: options.pixels,
+});
+
+/** The command that measures a block so, with every setting that its numbers depend on. */
+function commandOf({ options, plan }: Run, block: Block): string {
+  const { settings, seeds } = plan;
+  const jitter = settings.jitter === 'study' ? [] : [`--jitter ${settings.jitter}`];
+  return [
+    'streamscope reproduce --weights WEIGHTS',
+    ...(options.images ? ['--images IMAGES'] : []),
+    `--blocks ${block.name} --seeds ${seeds} --steps ${settings.steps} --seed ${settings.seed}`,
+    ...jitter,
+    `--jitter-mode ${settings.jitterMode} --learning-rate ${settings.learningRate} --size ${settings.size}`,
+    `--retries ${settings.retries} --pixels ${options.pixels} --out RUN`,
+  ].join(' ');
 }

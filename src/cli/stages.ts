@@ -1,24 +1,26 @@
-// Stages of a run, in order, each done once. RUN/stages/<name>.json says what a stage was given and the SHA-256 of
-// every file it made; it is written last. A stage is skipped when it would be given the same again and its files are
-// still what its record names. So a run continues wherever it was killed, and a spoilt file is made anew.
+// Stages of a run, in order, each done once. A stage names the files it reads and the files it made, and
+// RUN/stages/<name>.json keeps the SHA-256 of both; it is written last. A stage is skipped when it would read the same
+// again and its files are still what its record says. So a run continues wherever it was killed, a spoilt file is made
+// anew, and what was not touched is not done again.
 //
-//   inputs = SHA-256 of (own settings, outputs of the stages it comes after, version)
+//   inputs = SHA-256 of (settings, SHA-256 of every file it reads, version)
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { settingsHash } from '../analysis/plan.ts';
-import { readBytes, readIfPresent, writeAtomically } from './files.ts';
+import { StreamscopeError } from '../error.ts';
+import { readIfPresent, writeAtomically } from './files.ts';
 import { formatDuration } from './progress.ts';
 import { version } from './version.ts';
 
 export interface Stage {
   /** part of a file name */
   name: string;
-  /** names of earlier stages whose files it reads */
-  after: readonly string[];
-  /** everything else that decides its files */
+  /** everything that decides its files, apart from what it reads */
   settings: object;
+  /** paths below the run folder of files that earlier stages made, of those that are there */
+  reads?: () => readonly string[] | Promise<readonly string[]>;
   /** checks its files itself, one by one: runs every time and does only what is missing */
   incremental?: boolean;
   /** Does the work; returns the paths of all its files, below the run folder. */
@@ -40,50 +42,59 @@ export async function runStages(
   stages: readonly Stage[],
   signal: AbortSignal,
 ): Promise<StageTime[]> {
-  const outputs = new Map<string, string>();
   const times: StageTime[] = [];
   for (const stage of stages) {
     signal.throwIfAborted();
     const started = performance.now();
-    const given = stage.after.map((name) => [name, outputs.get(name)]);
-    const inputs = await settingsHash({ settings: stage.settings, given, version });
-    const known = stage.incremental ? undefined : await intactRecord(run, stage, inputs);
-    if (!known) console.error(`${stage.name}:`);
-    const record = known ?? (await runStage(run, stage, inputs));
-    outputs.set(stage.name, await settingsHash(record.outputs));
+    const inputs = await inputsOf(run, stage);
+    const skipped = !stage.incremental && (await isIntact(run, stage, inputs));
+    if (!skipped) {
+      console.error(`${stage.name}:`);
+      await runStage(run, stage, inputs);
+    }
     const seconds = (performance.now() - started) / 1000;
-    times.push({ name: stage.name, skipped: known !== undefined, seconds });
-    console.error(known ? `${stage.name}: already done` : `${stage.name}: ${formatDuration(seconds)}`);
+    times.push({ name: stage.name, skipped, seconds });
+    console.error(skipped ? `${stage.name}: already done` : `${stage.name}: ${formatDuration(seconds)}`);
   }
   return times;
 }
 
-async function runStage(run: string, stage: Stage, inputs: string): Promise<StageRecord> {
-  const paths = await stage.run();
+async function inputsOf(run: string, { settings, reads }: Stage): Promise<string> {
+  const read: [path: string, hash: string | undefined][] = [];
+  for (const path of [...((await reads?.()) ?? [])].sort()) read.push([path, await hashOf(run, path)]);
+  return settingsHash({ settings, read, version });
+}
+
+async function runStage(run: string, stage: Stage, inputs: string): Promise<void> {
   const record: StageRecord = { inputs, outputs: {} };
-  for (const path of [...paths].sort()) record.outputs[path] = sha256(await readBytes(join(run, path)));
+  for (const path of [...(await stage.run())].sort()) {
+    const hash = await hashOf(run, path);
+    if (!hash) throw new StreamscopeError('bug', `${stage.name}: ${path} was not written.`);
+    record.outputs[path] = hash;
+  }
   const text = `${JSON.stringify(record, null, 2)}\n`;
   const before = await readIfPresent(recordFile(run, stage));
   if (!before || new TextDecoder().decode(before) !== text)
     await writeAtomically(recordFile(run, stage), text);
-  return record;
 }
 
-/** What a stage made, when it was given the same and its files are still as they were. */
-async function intactRecord(run: string, stage: Stage, inputs: string): Promise<StageRecord | undefined> {
+/** Whether a stage was given the same and its files are still as they were. */
+async function isIntact(run: string, stage: Stage, inputs: string): Promise<boolean> {
   const bytes = await readIfPresent(recordFile(run, stage));
   const record = bytes && parseRecord(bytes);
-  if (record?.inputs !== inputs) return undefined;
-  for (const [path, hash] of Object.entries(record.outputs)) {
-    const found = await readIfPresent(join(run, path));
-    if (!found || sha256(found) !== hash) return undefined;
-  }
-  return record;
+  if (record?.inputs !== inputs) return false;
+  for (const [path, hash] of Object.entries(record.outputs))
+    if ((await hashOf(run, path)) !== hash) return false;
+  return true;
+}
+
+/** SHA-256 of a file below the run folder; undefined when there is none. */
+async function hashOf(run: string, path: string): Promise<string | undefined> {
+  const bytes = await readIfPresent(join(run, path));
+  return bytes && createHash('sha256').update(bytes).digest('hex');
 }
 
 const recordFile = (run: string, { name }: Stage): string => join(run, 'stages', `${name}.json`);
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 function parseRecord(bytes: Uint8Array): StageRecord | undefined {
   try {

@@ -22,15 +22,15 @@ afterEach(() => {
 });
 
 /** A stage that copies the first letters of its inputs' files and adds its own. */
-function stage(name: string, after: string[] = [], settings: object = {}, incremental = false): Stage {
+function stage(name: string, inputs: string[] = [], settings: object = {}, incremental = false): Stage {
   return {
     name,
-    after,
+    reads: () => inputs.map((input) => `${input}.txt`),
     settings,
     incremental,
     run: async () => {
       done.push(name);
-      const before = after.map((input) => readFileSync(join(folder, `${input}.txt`), 'utf8')).join('');
+      const before = inputs.map((input) => readFileSync(join(folder, `${input}.txt`), 'utf8')).join('');
       writeFileSync(join(folder, `${name}.txt`), `${name[0]}${before}${JSON.stringify(settings)}`);
       return [`${name}.txt`];
     },
@@ -85,6 +85,14 @@ test('a failure keeps what came before', async () => {
   await expect(runStages(folder, broken, signal)).rejects.toThrow('no space');
   expect(done).toEqual(['photos']);
   expect(await doneBy(chain())).toEqual(['measure', 'other', 'report']);
+});
+
+test('a stage that did not write what it says is a bug', async () => {
+  const liar = { ...stage('photos'), run: async () => ['nothing.txt'] };
+  await expect(runStages(folder, [liar], signal)).rejects.toMatchObject({
+    exitClass: 'bug',
+    message: 'photos: nothing.txt was not written.',
+  });
 });
 
 test('an abort ends before the next stage', async () => {
