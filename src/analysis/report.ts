@@ -10,6 +10,7 @@ import { type Html, html } from './html.ts';
 import type { BlockMetrics } from './metrics.ts';
 import type { Reading } from './readings.ts';
 import {
+  againstSection,
   channelSection,
   comparisonSection,
   exclusionSection,
@@ -19,6 +20,7 @@ import {
   summarySection,
 } from './reportSections.ts';
 import { STYLE } from './reportStyle.ts';
+import type { BlockDifference } from './runComparison.ts';
 
 /** What report.json holds. */
 export interface Report {
@@ -28,6 +30,14 @@ export interface Report {
   blocks: BlockMetrics[];
   comparison: ComparisonRow[];
   ablation?: AblationSummary[];
+  /** the folder of photographs: files that were left out, and how many had to be converted, by reason */
+  photographs?: {
+    images: number;
+    skipped: { name: string; reason: string }[];
+    notes: Record<string, number>;
+  };
+  /** beside another run: its name, and what differs */
+  against?: { run: string; blocks: BlockDifference[] };
   /** how each block was measured */
   provenance: Record<string, { command?: string; settings: Record<string, unknown>; adapter?: string }>;
 }
@@ -61,6 +71,7 @@ export function renderReport(contents: ReportContents): string {
   const sections: [id: string, title: string, body: Html | undefined][] = [
     ['summary', 'In short', summarySection(report)],
     ['comparison', 'Published and measured', comparisonSection(report.comparison)],
+    ['against', 'Beside another run', againstSection(report)],
     ['figures', 'Figures', figureSection(contents)],
     ['grids', 'Channels to look at', gridSection(contents)],
     ['channels', 'All channels', channelSection(contents)],

@@ -47,6 +47,21 @@ export function comparisonSection(rows: readonly ComparisonRow[]): Html | undefi
   )}</tbody></table></div>`;
 }
 
+/** Both runs by their first seeds, and the first run's own seeds as a yardstick. */
+export function againstSection({ against }: Report): Html | undefined {
+  if (!against) return undefined;
+  const { run, blocks } = against;
+  if (blocks.length === 0) return html`<p>${run} has no block in common with this run.</p>`;
+  const list = (channels: readonly number[]) => channels.join(', ') || 'none';
+  return html`<p>The other run: ${run}. Each run by its first seed; in the last two columns stands what this run's second
+seed changes, for scale.</p>
+<div class="scroll"><table><thead><tr><th>block</th><th>rho of M</th><th>median |difference| of M</th><th>invariant in both</th><th>here only</th><th>there only</th><th>between seeds: median |difference| of M</th><th>between seeds: still invariant</th></tr></thead>
+<tbody>${blocks.map(
+    ({ block, mix, medianDifference, both, onlyHere, onlyThere, spread }) =>
+      html`<tr><td>${block}</td><td>${short(mix.rho)} (${mix.n} channels)</td><td>${short(medianDifference.runs)}</td><td>${list(both)}</td><td>${list(onlyHere)}</td><td>${list(onlyThere)}</td><td>${short(medianDifference.spread)}</td><td>${spread ? `${spread.shared} of ${spread.passing}` : 'one seed'}</td></tr>\n`,
+  )}</tbody></table></div>`;
+}
+
 export function figureSection({ figures, figureFolder }: ReportContents): Html {
   return html`${figures.map(
     ({ figure, svg }) => html`<figure id="${figure.name}">
@@ -176,7 +191,7 @@ function channelRow(block: BlockMetrics, channel: number, files: ReadonlyMap<str
   return html`<tr id="${rowId(block.block, channel)}">${cells.map((cell) => html`<td class="number">${cell}</td>`)}<td>${file && html`<a href="${file}">picture</a>`}</td></tr>\n`;
 }
 
-export function exclusionSection({ blocks }: Report): Html {
+export function exclusionSection({ blocks, photographs }: Report): Html {
   const items = blocks.flatMap(({ block, excluded }) => {
     const list = (what: string, channels: readonly number[]) =>
       channels.length > 0 ? [html`<li>Block ${block}, ${what}: ${channels.join(', ')}</li>\n`] : [];
@@ -199,9 +214,21 @@ export function exclusionSection({ blocks }: Report): Html {
       ),
     ];
   });
-  if (items.length === 0) return html`<p>Nothing: every channel has every value.</p>`;
+  const files = photographSection(photographs);
+  if (items.length === 0)
+    return html`<p>No channel: each has every value.</p>
+${files}`;
   return html`<p>These channels are in no mean, histogram or test that needs what they lack. None of them counts as passing.</p>
-<ul>${items}</ul>`;
+<ul>${items}</ul>
+${files}`;
+}
+
+function photographSection(photographs: Report['photographs']): Html | undefined {
+  if (!photographs) return undefined;
+  const { images, skipped, notes } = photographs;
+  const converted = Object.entries(notes).map(([note, count]) => `${count} ${note}`);
+  return html`<p>${images} photographs were used${converted.length > 0 && `, of these converted: ${converted.join(', ')}`}. ${skipped.length === 0 ? 'No file was left out.' : `Files that were left out: ${skipped.length}.`}</p>
+${skipped.length > 0 && html`<ul>${skipped.map(({ name, reason }) => html`<li>${name}: ${reason}</li>\n`)}</ul>`}`;
 }
 
 export function methodSection({ blocks, provenance, reading, streamscope }: Report): Html {

@@ -43,6 +43,7 @@ const addReading = (command: Command): Command =>
         .choices(['both', 'block'])
         .default(STUDY.criteria),
     )
+    .option('--against <folder>', 'another run, to lay beside this one')
     .option('--json', 'one JSON document');
 
 export function addAnalysis(program: Command): void {

@@ -1,20 +1,27 @@
 // streamscope analyze: every metric and statistic of the measurements in a run folder, for people (report.json,
 // channels.csv) and for NumPy and R (.npy, one row per seed). Needs no GPU; the same measurements give the same bytes.
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { summarizeAblation } from '../analysis/ablationSummary.ts';
 import { channelsCsv } from '../analysis/channelTable.ts';
 import { compareWithStudy } from '../analysis/comparison.ts';
 import { type BlockMetrics, blockMetrics } from '../analysis/metrics.ts';
 import { short } from '../analysis/numberText.ts';
 import { type Reading, STUDY } from '../analysis/readings.ts';
 import type { Report } from '../analysis/report.ts';
+import { compareRuns } from '../analysis/runComparison.ts';
+import { makeNetwork, type Network } from '../model/network.ts';
 import { writeNpy } from '../model/npy.ts';
+import { readAblations } from './ablationRecords.ts';
+import { readCollected } from './collected.ts';
 import { writeAtomically } from './files.ts';
-import { readMeasurements } from './measurementFiles.ts';
+import { type Provenance, readMeasurements } from './measurementFiles.ts';
 import { version } from './version.ts';
 
 export interface AnalyzeOptions extends Partial<Reading> {
   run: string;
+  /** another run to lay beside this one */
+  against?: string;
   json?: boolean;
 }
 
@@ -30,12 +37,24 @@ export async function analyze(options: AnalyzeOptions): Promise<Analyzed> {
   const reading: Reading = { rules, clamp, tolerance, criteria: options.criteria ?? STUDY.criteria };
   const stored = await readMeasurements(run);
   const blocks = stored.map(({ measurements }) => blockMetrics(measurements, reading));
+  const network = networkOf(stored.map(({ provenance }) => provenance));
+  const collected = await readCollected(run, network);
+  const ablations = await readAblations(run);
   const report: Report = {
     format: 'streamscope report 1',
     streamscope: version,
     reading,
     blocks,
     comparison: compareWithStudy(blocks),
+    ...(ablations.length > 0 && { ablation: ablations.map(summarizeAblation) }),
+    ...(collected && {
+      photographs: {
+        images: collected.counts.images,
+        skipped: collected.skipped,
+        notes: collected.counts.notes,
+      },
+    }),
+    ...(options.against && { against: await besides(options.against, blocks, reading) }),
     provenance: Object.fromEntries(
       stored.map(({ measurements, provenance }) => [measurements.block, provenance]),
     ),
@@ -47,6 +66,23 @@ export async function analyze(options: AnalyzeOptions): Promise<Analyzed> {
   ];
   for (const [name, content] of contents) await writeAtomically(join(run, name), content);
   return { report, files: contents.map(([name]) => name) };
+}
+
+async function besides(run: string, blocks: BlockMetrics[], reading: Reading): Promise<Report['against']> {
+  const other = await readMeasurements(run);
+  return {
+    run: basename(run),
+    blocks: compareRuns(
+      blocks,
+      other.map(({ measurements }) => blockMetrics(measurements, reading)),
+    ),
+  };
+}
+
+/** The network that the measurements say they are of. */
+export function networkOf(provenances: readonly Provenance[]): Network {
+  const [name] = provenances.flatMap(({ settings }) => settings.network ?? []);
+  return makeNetwork(typeof name === 'string' ? name : 'resnet18');
 }
 
 /** JSON has no Infinity; an F without variance within groups is one. */

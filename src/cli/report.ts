@@ -7,8 +7,7 @@ import { renderSvg } from '../analysis/figures/render.ts';
 import { figuresOf } from '../analysis/figures/study.ts';
 import { type DrawnFigure, type Report, renderReport } from '../analysis/report.ts';
 import { channelsToShow, rowId } from '../analysis/reportSections.ts';
-import { makeNetwork } from '../model/network.ts';
-import { type AnalyzeOptions, analyze } from './analyze.ts';
+import { type AnalyzeOptions, analyze, networkOf } from './analyze.ts';
 import { writeAtomically } from './files.ts';
 import { drawGrids } from './grids.ts';
 
@@ -27,7 +26,11 @@ export async function writeReport(options: ReportOptions): Promise<{ report: Rep
   const { report, files } = await analyze(options);
   const { run, images, grids: which = 'named' } = options;
   const figures = await drawFigures(run, report);
-  const sources = { run, images, network: networkOf(report) };
+  const sources = {
+    run,
+    images,
+    network: networkOf(Object.values(report.provenance)),
+  };
   const grids =
     which === 'none' ? [] : await drawGrids(sources, wantedGrids(report, which), channelsToShow(report));
   const page = renderReport({ report, figures, grids, figureFolder: FIGURES });
@@ -56,12 +59,6 @@ async function drawFigures(run: string, report: Report): Promise<DrawnFigure[]> 
 function wantedGrids(report: Report, which: 'named' | 'all'): ReadonlyMap<string, readonly number[]> {
   if (which === 'named') return channelsToShow(report);
   return new Map(report.blocks.map(({ block, channels }) => [block, [...Array(channels).keys()]]));
-}
-
-/** The network that the measurements say they are of. */
-function networkOf({ provenance }: Report) {
-  const [name] = Object.values(provenance).flatMap(({ settings }) => settings.network ?? []);
-  return makeNetwork(typeof name === 'string' ? name : 'resnet18');
 }
 
 export async function reportCommand(options: ReportOptions): Promise<void> {

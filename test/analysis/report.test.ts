@@ -6,6 +6,7 @@ import { blockMetrics } from '../../src/analysis/metrics.ts';
 import { STUDY } from '../../src/analysis/readings.ts';
 import { type Report, renderReport } from '../../src/analysis/report.ts';
 import { channelsToShow, rowId } from '../../src/analysis/reportSections.ts';
+import { compareRuns } from '../../src/analysis/runComparison.ts';
 import { syntheticMeasurements } from '../support/syntheticMeasurements.ts';
 
 const blocks = [
@@ -113,4 +114,26 @@ test('without grids and comparison there are no such sections', () => {
   });
   expect(bare).not.toContain('id="grids"');
   expect(bare).not.toContain('id="comparison"');
+});
+
+test('photographs that were left out, and another run, have their places', () => {
+  const photographs = {
+    images: 498,
+    skipped: [{ name: 'a/<b>.jpg', reason: 'the file is empty' }],
+    notes: { CMYK: 2 },
+  };
+  const against = { run: 'centered', blocks: compareRuns(blocks, blocks) };
+  const more = renderReport({
+    report: { ...report, photographs, against },
+    figures,
+    grids,
+    figureFolder: 'figures',
+  });
+  expect(more).toContain(
+    '498 photographs were used, of these converted: 2 CMYK. Files that were left out: 1.',
+  );
+  expect(more).toContain('a/&lt;b&gt;.jpg: the file is empty');
+  expect(more).toContain('The other run: centered.');
+  expect(more).not.toMatch(/NaN|undefined|\[object/);
+  expect(page).not.toContain('Beside another run');
 });

@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { blockMetrics } from '../../src/analysis/metrics.ts';
 import { analyze } from '../../src/cli/analyze.ts';
@@ -56,6 +56,23 @@ test("options reach the metrics: the code's rules, a wide tolerance", async () =
   const { report } = await analyze({ run, rules: 'code', tolerance: 100 });
   expect(report.reading).toEqual({ rules: 'code', clamp: 5, tolerance: 100, criteria: 'both' });
   expect(report.blocks[0]).toEqual(blockMetrics(block, report.reading));
+});
+
+test('ablations of the run, and another run beside it', async () => {
+  await writeMeasurements(run, block, provenance);
+  const accuracy = {
+    block: '2.1',
+    replacement: 'mean',
+    channels: [1],
+    scales: [1, 1.2],
+    ablated: [0.5, 0.3],
+  };
+  const record = { ablation: { ...accuracy, trials: [{ channels: [2], accuracy: [0.5, 0.6] }] } };
+  await mkdir(join(run, 'ablation'));
+  await writeFile(join(run, 'ablation', '2.1.O-mean.json'), JSON.stringify(record));
+  const { report } = await analyze({ run, against: run });
+  expect(report.ablation![0].ratios.map(({ mean }) => mean)).toEqual([1, 0.5]);
+  expect(report.against).toMatchObject({ run: basename(run), blocks: [{ block: '2.1', onlyHere: [] }] });
 });
 
 test('a run without measurements is refused', async () => {
