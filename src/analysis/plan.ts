@@ -83,20 +83,37 @@ export interface PlanRequest {
 
 /** All images of a run, each once: by index, then in the order the signal passes their places, then by channel. */
 export function planImages(network: Network, { blocks, seeds, display }: PlanRequest): ImageTask[] {
+  const taps = tapsOf(network).filter(({ block, role }) => blocks.includes(block) && role !== 'O');
+  const measured = taps.flatMap((tap) => imagesAt(tap, Array(tap.channels).keys(), 'center', seeds));
+  return inOrder(network, [...measured, ...displayImages(network, display ?? new Map())]);
+}
+
+/** Images of O, and of the whole channels of I, B and O: to look at, from the first seed. */
+export function displayImages(network: Network, display: DisplayChannels): ImageTask[] {
+  const tasks = tapsOf(network).flatMap((tap) => {
+    const channels = display.get(tap.block.name) ?? [];
+    return [
+      ...(tap.role === 'O' ? imagesAt(tap, channels, 'center', 1) : []),
+      ...imagesAt(tap, channels, 'channel', 1),
+    ];
+  });
+  return inOrder(network, tasks);
+}
+
+const imagesAt = (
+  tap: Tap,
+  channels: Iterable<number>,
+  objective: ObjectiveKind,
+  indices: number,
+): ImageTask[] =>
+  Array.from(channels).flatMap((channel) =>
+    Array.from({ length: indices }, (_, index) => ({ unit: { tap, channel }, objective, index })),
+  );
+
+/** Each image once, in the order of a plan. */
+function inOrder(network: Network, all: readonly ImageTask[]): ImageTask[] {
   const tasks = new Map<string, ImageTask>();
-  const add = (tap: Tap, channels: Iterable<number>, objective: ObjectiveKind, indices: number) => {
-    for (const channel of channels)
-      for (let index = 0; index < indices; index++) {
-        const task = { unit: { tap, channel }, objective, index };
-        if (!tasks.has(imageId(task))) tasks.set(imageId(task), task);
-      }
-  };
-  for (const tap of tapsOf(network).filter(({ block }) => blocks.includes(block))) {
-    const shown = display?.get(tap.block.name) ?? [];
-    if (tap.role === 'O') add(tap, shown, 'center', 1);
-    else add(tap, Array(tap.channels).keys(), 'center', seeds);
-    add(tap, shown, 'channel', 1);
-  }
+  for (const task of all) if (!tasks.has(imageId(task))) tasks.set(imageId(task), task);
   const places = [...new Set(tapsOf(network).map(({ place }) => place))];
   const rank = ({ unit, objective, index }: ImageTask) => [
     index,

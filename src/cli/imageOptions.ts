@@ -31,7 +31,10 @@ export function addRequest(command: Command): Command {
   return command
     .option('--blocks <list>', '1.1,2.0 (default: all but the first, as the study)')
     .option('--seeds <n>', 'images per unit, of seeds 1000 apart', wholeNumber('--seeds', 1), 3)
-    .option('--display <channels>', 'make O and whole channels as well, to look at: 1.1:19,2.0:3-15, or all');
+    .option(
+      '--display <channels>',
+      'make O and whole channels as well, to look at: 1.1:19,2.0:3-15, all, or named (by the report)',
+    );
 }
 
 /** How images are made, which changes no byte of them. */

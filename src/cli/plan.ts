@@ -14,9 +14,13 @@ import { tapsOf } from '../model/taps.ts';
 import type { CampaignSettings } from '../visualization/campaign.ts';
 import { type OpenWeights, openWeights } from './model.ts';
 
+/** As a list of channels to display: those that the report names, which is known when all is measured. */
+export const NAMED = 'named';
+
 export interface RequestOptions {
   blocks?: string;
   seeds: number;
+  /** channels by block, "all", or NAMED */
   display?: string;
 }
 
@@ -34,7 +38,8 @@ export function requestOf(
     .filter(({ block }) => blocks.includes(block))
     .map(({ place }) => place);
   requireTensors(network, weights, [...new Set(places)], path);
-  return { blocks, seeds, display: display === undefined ? undefined : parseDisplay(blocks, display) };
+  if (display === undefined || display === NAMED) return { blocks, seeds };
+  return { blocks, seeds, display: parseDisplay(blocks, display) };
 }
 
 export const writePlan = (document: PlanDocument): string => `${JSON.stringify(document, null, 2)}\n`;

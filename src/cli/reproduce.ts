@@ -1,12 +1,13 @@
 // streamscope reproduce: the study, from weights and photographs to a report. One list of stages, each done once; the
 // same command again continues where the last one ended, and a finished run is only checked.
 //
-//   plan -> photographs -> images -> responses of every block -> analyze -> report
+//   plan -> photographs -> images -> responses of every block -> analyze [-> display] -> report
 //
 // Photographs come before images, so that a folder that will not do is refused within seconds, not after hours.
 
 import { join, relative } from 'node:path';
 import {
+  displayImages,
   imageId,
   type PlanDocument,
   type PlanRequest,
@@ -14,15 +15,18 @@ import {
   planImages,
   runSettings,
 } from '../analysis/plan.ts';
+import type { Report } from '../analysis/report.ts';
+import { channelsToShow } from '../analysis/reportSections.ts';
 import { placesOf } from '../analysis/responses.ts';
 import type { Block } from '../model/network.ts';
+import type { ImageTask } from '../visualization/campaign.ts';
 import { analyze } from './analyze.ts';
 import { type CampaignOptions, runCampaign } from './campaign.ts';
 import { collect } from './collect.ts';
 import { collectedFile, placeFiles } from './collected.ts';
-import { writeAtomically } from './files.ts';
+import { readBytes, writeAtomically } from './files.ts';
 import { type OpenWeights, openWeights } from './model.ts';
-import { type RequestOptions, requestOf, writePlan } from './plan.ts';
+import { NAMED, type RequestOptions, requestOf, writePlan } from './plan.ts';
 import { writeReport } from './report.ts';
 import { measureRunBlock, type ResponsesOptions, stimuliOf } from './responses.ts';
 import { pathsOf } from './runFolder.ts';
@@ -60,6 +64,7 @@ const stagesOf = (run: Run): Stage[] => [
   imagesStage(run),
   ...run.request.blocks.map((block) => responsesStage(run, block)),
   analyzeStage(run),
+  ...(run.options.display === NAMED ? [displayStage(run)] : []),
   reportStage(run),
 ];
 
@@ -89,30 +94,26 @@ const photographsStage = ({ options, opened, plan, signal }: Run, images: string
 const COLLECT_BATCH = 16;
 
 /** The images. The sidecars name the SHA-256 of the others. */
-function imagesStage(run: Run): Stage {
-  const { options, opened, request, plan, signal } = run;
-  const tasks = planImages(opened.network, request);
-  return {
-    name: 'images',
-    settings: plan,
-    incremental: true,
-    run: async () => {
-      const made = await runCampaign(opened, tasks, options, signal);
-      const failed = made.filter(({ status }) => status !== 'ok');
-      for (const { task, status } of failed.slice(0, 8)) console.error(`${imageId(task)} is ${status}`);
-      if (failed.length > 0) console.error(`${failed.length} of ${made.length} images could not be made.`);
-      return sidecarsOf(run);
-    },
-  };
+const imagesStage = (run: Run): Stage => ({
+  name: 'images',
+  settings: run.plan,
+  incremental: true,
+  run: () => makeImages(run, planImages(run.opened.network, run.request)),
+});
+
+async function makeImages(run: Run, tasks: readonly ImageTask[]): Promise<string[]> {
+  const made = await runCampaign(run.opened, tasks, run.options, run.signal);
+  const failed = made.filter(({ status }) => status !== 'ok');
+  for (const { task, status } of failed.slice(0, 8)) console.error(`${imageId(task)} is ${status}`);
+  if (failed.length > 0) console.error(`${failed.length} of ${made.length} images could not be made.`);
+  return sidecarsOf(run, tasks);
 }
 
 /** What a block answers to its images and photographs: RUN/measurements/<block>. */
 function responsesStage(run: Run, block: Block): Stage {
   const { options, opened, plan, signal } = run;
   const { network } = opened;
-  const sidecars = stimuliOf(network, block, plan).map((task) =>
-    relative(options.out, pathsOf(options.out, network.name, task).json),
-  );
+  const sidecars = sidecarsOf(run, stimuliOf(network, block, plan));
   const places = options.images ? [...new Set(Object.values(placesOf(network, block)))] : [];
   const photographs = places.flatMap((place) => Object.values(placeFiles(network, place)));
   const provenance = { command: commandOf(run, block), settings: provenanceOf(run) };
@@ -124,11 +125,9 @@ function responsesStage(run: Run, block: Block): Stage {
   };
 }
 
-/** Sidecars of all images of the run. */
-const sidecarsOf = ({ options, opened: { network }, request }: Run): string[] =>
-  planImages(network, request).map((task) =>
-    relative(options.out, pathsOf(options.out, network.name, task).json),
-  );
+/** Sidecars of images, below the run folder. */
+const sidecarsOf = ({ options, opened }: Run, tasks: readonly ImageTask[]): string[] =>
+  tasks.map((task) => relative(options.out, pathsOf(options.out, opened.network.name, task).json));
 
 const measurementsOf = ({ plan }: Run): string[] =>
   plan.blocks.map((block) => join('measurements', block, 'block.json'));
@@ -141,11 +140,32 @@ const analyzeStage = (run: Run): Stage => ({
   run: async () => (await analyze({ run: run.options.out })).files,
 });
 
+/** O and the whole channels of what the report will show. */
+const displayStage = (run: Run): Stage => ({
+  name: 'display',
+  settings: run.plan.settings,
+  reads: () => ['report.json'],
+  incremental: true,
+  run: async () => makeImages(run, await namedImages(run)),
+});
+
+/** Images of the channels that the report names: known as soon as it has been analysed. */
+async function namedImages({ options, opened }: Run): Promise<ImageTask[]> {
+  const bytes = await readBytes(join(options.out, 'report.json'));
+  const report = JSON.parse(new TextDecoder().decode(bytes)) as Report;
+  return displayImages(opened.network, channelsToShow(report));
+}
+
 /** Figures, grids and the page. */
 const reportStage = (run: Run): Stage => ({
   name: 'report',
   settings: { photographs: run.options.images !== undefined },
-  reads: () => ['report.json', ...measurementsOf(run), ...sidecarsOf(run)],
+  reads: async () => {
+    const { network } = run.opened;
+    const named = run.options.display === NAMED ? await namedImages(run) : [];
+    const pictures = sidecarsOf(run, [...planImages(network, run.request), ...named]);
+    return ['report.json', ...measurementsOf(run), ...pictures];
+  },
   run: async () => (await writeReport({ run: run.options.out, images: run.options.images })).files,
 });
 

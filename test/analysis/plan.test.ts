@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import {
+  displayImages,
   imageId,
   imageSettings,
   parseBlocks,
@@ -67,6 +68,11 @@ describe('images', () => {
       '1.1.O:5/channel/0',
     ]);
     expect(ids('1.1', 1, 'all')).toHaveLength(2 * 8 + 4 * 8);
+  });
+
+  test('for display are the same whether they are planned or come later', () => {
+    const later = displayImages(network, parseDisplay(blocks('1.1'), '1.1:5')).map(imageId);
+    expect(ids('1.1', 1, '1.1:5').filter((id) => !ids('1.1').includes(id))).toEqual(later);
   });
 
   test('of a list of units keep its order', () => {

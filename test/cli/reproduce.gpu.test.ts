@@ -163,6 +163,19 @@ test('without photographs that part is left out; --display adds O and whole chan
   expect(existsSync(join(out, 'measurements', '1.1', 'seed0.responses.O.O.npy'))).toBe(true);
 });
 
+test('--display named makes O and whole channels of what the report names, after it knows', async () => {
+  const shown = await run(...reproducing('whole', '--display', 'named'));
+  expect(shown.code, shown.stderr).toBe(0);
+  expect(stagesDone(shown.stderr)).toEqual(['photographs', 'images', 'display', 'report']);
+  const grids = filesBelow(at('whole', 'grids', '1.1')).map((name) => name.replace('.png', ''));
+  expect(grids.length).toBeGreaterThan(0);
+  const pictures = (module: string, kind: string) =>
+    filesBelow(at('whole', 'resnet18', module)).filter((path) => path.endsWith(`0_distill_${kind}.png`));
+  expect(pictures('layer1.1', 'center')).toHaveLength(grids.length);
+  for (const module of ['layer1.0', 'layer1.1.bn2', 'layer1.1'])
+    expect(pictures(module, 'channel')).toHaveLength(grids.length);
+});
+
 describe('is refused', () => {
   test('in the folder of another network', async () => {
     const args = reproducing('whole').map((arg) => arg.replace('small.safetensors', 'other.safetensors'));
