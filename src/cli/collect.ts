@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { collectActivations } from '../analysis/collect.ts';
+import { collectActivations, type PreparedImage } from '../analysis/collect.ts';
 import { parseBlocks } from '../analysis/plan.ts';
 import { StreamscopeError } from '../error.ts';
 import { requireTensors } from '../model/parameters.ts';
@@ -26,7 +26,7 @@ import { ensureFolder, readIfPresent, writeAtomically } from './files.ts';
 import { ImageProgress } from './imageProgress.ts';
 import { type Listing, listImages } from './images.ts';
 import { type OpenWeights, openWeights, withGpu } from './model.ts';
-import { countNotes, isPhotograph, type Photograph, photographs, reportFiles } from './photographs.ts';
+import { countNotes, isPhotograph, photographs, reportFiles } from './photographs.ts';
 import type { ProgressStyle } from './progress.ts';
 import { version } from './version.ts';
 
@@ -158,7 +158,7 @@ async function measureAll(
   );
   let pending: Line[] = [];
   /** photographs, each with the lines of the journal up to its own */
-  async function* source(): AsyncGenerator<Photograph & { lines: Line[] }> {
+  async function* source(): AsyncGenerator<PreparedImage & { lines: Line[] }> {
     for await (const file of photographs(listing, journal.lines.length, signal)) {
       if (!isPhotograph(file)) {
         pending.push({ skipped: file });
@@ -168,7 +168,7 @@ async function measureAll(
       const image = { name, sha256, label, notes: notes.length > 0 ? notes : undefined };
       const lines = [...pending, { image }];
       pending = [];
-      yield { ...file, lines };
+      yield { name, pixels: file.prepared(), lines };
     }
   }
   const measured = collectActivations(context, [...writers.keys()], source(), options.batch);

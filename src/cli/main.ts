@@ -1,9 +1,12 @@
 // The command line. Machine output goes to stdout, words and progress to stderr; exit codes are in error.ts.
 
 import { Command, CommanderError, Option } from 'commander';
+import { MEANS } from '../analysis/ablation.ts';
 import { EXIT } from '../error.ts';
+import { ablate } from './ablate.ts';
 import { addAnalysis } from './analysisOptions.ts';
 import { bench } from './bench.ts';
+import { notNegative, numbers } from './channelLists.ts';
 import { collect } from './collect.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
@@ -139,6 +142,32 @@ function makeProgram(): Command {
     .action(async (options) => void (await collect(options, stop.signal)));
 
   addAnalysis(program);
+
+  program
+    .command('ablate')
+    .description('accuracy with channels of a tap replaced, beside random controls; needs the whole network')
+    .requiredOption('--weights <file>', '.pth or .safetensors, with the classifier')
+    .requiredOption('--images <folder>', 'one folder of images per class')
+    .requiredOption('--block <name>', 'as in 2.1')
+    .requiredOption('--out <folder>', 'the run folder')
+    .option('--channels <list>', 'as in 3,7,12-15')
+    .option('--from-run <folder>', 'the scale-invariant channels that analyze found')
+    .addOption(choice('--tap <role>', 'where in the block', ['I', 'B', 'O'], 'O'))
+    .addOption(choice('--replacement <kind>', 'what channels hold instead', ['mean', 'zero'], 'mean'))
+    .addOption(
+      new Option('--mean <kind>', 'of max(x, 0) (default at sums), of x, or max(mean of x, 0)').choices(MEANS),
+    )
+    .option('--scales <list>', '1 first; 1.5 magnifies twofold', numbers, [1, 1.1, 1.2, 1.3, 1.4, 1.5])
+    .option('--trials <n>', 'accepted random controls', wholeNumber('--trials', 1), 10)
+    .option('--margin <points>', "how far a control's accuracy may exceed, unscaled", notNegative('--margin'), 1)
+    .option('--draws <n>', 'controls drawn at most', wholeNumber('--draws', 1), 200)
+    .option('--seed <n>', 'of the controls', wholeNumber('--seed', 0), 0)
+    .option('--classes <file>', "the network's classes: a line each, the folder's name first")
+    .option('--batch <n>', 'images at once', wholeNumber('--batch', 1), 16)
+    .option('--overwrite', 'measure anew')
+    .option('--json', 'one JSON document')
+    .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
+    .action(async (options) => void (await ablate(options, stop.signal)));
 
   program
     .command('demo')

@@ -1,4 +1,4 @@
-// A folder's photographs as a stream: decoded and prepared in order, a few ahead of whoever asks, each with what
+// A folder's photographs as a stream: decoded in order, a few ahead of whoever asks, each with what
 // became of the files before it that are no images. Shared by all commands that look at photographs.
 
 import { join } from 'node:path';
@@ -12,9 +12,8 @@ const AHEAD = 4;
 export interface Photograph extends ListedImage {
   sha256: string;
   notes: string[];
-  /** 224 x 224; `scaled` makes others of the same file */
-  pixels: Pixels;
-  scaled(scale: number): Pixels;
+  /** 224 x 224, magnified where `scale` is above 1 (see preprocess.ts) */
+  prepared(scale?: number): Pixels;
 }
 
 /** f of every item, in order, at most `width` at work at once. */
@@ -37,8 +36,7 @@ export async function* mapAhead<T, U>(
 async function decoded(folder: string, listed: ListedImage): Promise<Photograph | SkippedFile> {
   try {
     const { pixels, sha256, notes } = await decodeImage(join(folder, listed.name));
-    const scaled = (scale: number) => prepare(pixels, scale);
-    return { ...listed, sha256, notes, pixels: scaled(1), scaled };
+    return { ...listed, sha256, notes, prepared: (scale = 1) => prepare(pixels, scale) };
   } catch (error) {
     if (error instanceof StreamscopeError && error.exitClass === 'badInput')
       return { name: listed.name, reason: error.message };
@@ -74,7 +72,7 @@ export async function preparedImage(
   return prepare(found.pixels).data;
 }
 
-export const isPhotograph = (file: Photograph | SkippedFile): file is Photograph => 'pixels' in file;
+export const isPhotograph = (file: Photograph | SkippedFile): file is Photograph => 'prepared' in file;
 
 /** Says on stderr which files were left out, and what had to be done to others. */
 export function reportFiles(skipped: readonly SkippedFile[], notes: Readonly<Record<string, number>>): void {
