@@ -93,18 +93,15 @@ function weightRows(block: BlockMetrics, { weightMagnitude }: PublishedBlock): C
   ] as const;
   return layers.map(([layer, correlation, spread]) => {
     const { rho, p } = correlation;
+    const question = `Weights of the ${layer}`;
+    const published = 'the more a channel skips, the smaller its weights, significantly';
+    if (weights.folded) {
+      const why = 'the file has batch norms folded into convolutions: not the weights as trained';
+      return row(block, 'Fig. 3', question, published, 'not measurable', why, null);
+    }
     const shown = rho !== null && p !== null && rho < 0 && p < SIGNIFICANCE;
     const ours = `rho = ${short(rho)}, p ${shortP(p)} (${overSeeds(spread)})`;
-    const published = 'the more a channel skips, the smaller its weights, significantly';
-    return row(
-      block,
-      'Fig. 3',
-      `Weights of the ${layer}`,
-      published,
-      ours,
-      sign(correlation),
-      rho === null ? null : shown,
-    );
+    return row(block, 'Fig. 3', question, published, ours, sign(correlation), rho === null ? null : shown);
   });
 }
 

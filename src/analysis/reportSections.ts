@@ -192,10 +192,15 @@ function channelRow(block: BlockMetrics, channel: number, files: ReadonlyMap<str
 }
 
 export function exclusionSection({ blocks, photographs }: Report): Html {
-  const items = blocks.flatMap(({ block, excluded }) => {
+  const items = blocks.flatMap(({ block, excluded, seeds }) => {
     const list = (what: string, channels: readonly number[]) =>
       channels.length > 0 ? [html`<li>Block ${block}, ${what}: ${channels.join(', ')}</li>\n`] : [];
     return [
+      ...(seeds[0].weights.folded
+        ? [
+            html`<li>Block ${block}, weight magnitudes: the file has its batch norm folded into the convolution</li>\n`,
+          ]
+        : []),
       ...excluded.missing.flatMap(({ seed, channels }) =>
         list(`seed ${seed}, an image of I or B is missing`, channels),
       ),
@@ -218,7 +223,7 @@ export function exclusionSection({ blocks, photographs }: Report): Html {
   if (items.length === 0)
     return html`<p>No channel: each has every value.</p>
 ${files}`;
-  return html`<p>These channels are in no mean, histogram or test that needs what they lack. None of them counts as passing.</p>
+  return html`<p>What is listed here is in no mean, histogram or test that needs what is missing, and no such channel passes.</p>
 <ul>${items}</ul>
 ${files}`;
 }

@@ -92,6 +92,16 @@ describe('rules', () => {
     expect([row.agrees, row.difference]).toEqual([false, 'opposite sign, significant']);
   });
 
+  test('weights: folded ones decide nothing', () => {
+    const block = syntheticMeasurements({ block: '2.1' });
+    block.weightMagnitude.batchNorm.fill(1);
+    const rows = compare(block).filter(({ place }) => place === 'Fig. 3');
+    expect(rows.map(({ ours, agrees }) => [ours, agrees])).toEqual([
+      ['not measurable', null],
+      ['not measurable', null],
+    ]);
+  });
+
   test('inhibition: published as shown in 3.1, as not shown in 1.1', () => {
     const of = (block: string) =>
       rowOf(compare(syntheticMeasurements({ block, channels: 128 })), 'Fig. 4, bottom');

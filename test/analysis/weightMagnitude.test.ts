@@ -14,3 +14,15 @@ test('weights against the clamped mix ratio, channels without a ratio left out',
   expect(batchNorm).toEqual({ ...spearman([0.1, 0.5, 5, 5], [5, 4, 2, 1]), leftOut: 1 });
   expect(convolution.rho).toBeGreaterThan(0.9);
 });
+
+test('equal batch norm weights are folded ones, and say nothing', () => {
+  const ratios = [0.1, 0.5, 0.9].map((value) => ({ value, case: 'ratio' as const }));
+  const of = (...batchNorm: number[]) =>
+    weightCorrelations(
+      { weightMagnitude: { batchNorm: Float64Array.from(batchNorm), convolution: Float64Array.of(1, 2, 3) } },
+      ratios,
+      STUDY,
+    );
+  expect(of(1, 1, 1)).toMatchObject({ folded: true, batchNorm: { rho: null } });
+  expect(of(1, 1, 1.5).folded).toBe(false);
+});

@@ -7,10 +7,13 @@ import { channelPoints } from './points.ts';
 
 const LAYERS = [
   ['batchNorm', '|batch norm weight|'],
-  ['convolution', 'mean |convolution weight|'],
+  ['convolution', 'mean |conv. weight|'],
 ] as const;
 
-export function weightFigure(blocks: readonly BlockMetrics[], link: Link): Figure {
+/** Undefined when the weights of all blocks are folded. */
+export function weightFigure(all: readonly BlockMetrics[], link: Link): Figure | undefined {
+  const blocks = all.filter(({ seeds }) => !seeds[0].weights.folded);
+  if (blocks.length === 0) return undefined;
   return {
     name: 'fig3-weights',
     source: 'Fig. 3',
@@ -18,7 +21,7 @@ export function weightFigure(blocks: readonly BlockMetrics[], link: Link): Figur
     caption:
       'Every point is a channel: its mix ratio (clamped) and the magnitude of its weights in the last two layers of the ' +
       'block, as trained. rho is the rank correlation of Spearman, p two-sided; the range is that of rho over seeds. ' +
-      'The study shows blocks 1.1, 2.1 and 3.1.',
+      'The study shows blocks 1.1, 2.1 and 3.1. Blocks whose batch norm the weights file has folded are not drawn.',
     spec: panels(
       LAYERS.flatMap(([layer, axis]) => blocks.map((block) => weightPanel(block, layer, axis, link))),
       blocks.length,

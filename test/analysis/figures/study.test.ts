@@ -118,6 +118,15 @@ test('figures without values are not made', () => {
   expect(names).toEqual(['fig2-spectrum', 'fig3-weights', 'fig4-inhibition']);
 });
 
+test('blocks with folded batch norms are not in the figure of weights', () => {
+  const folded = syntheticMeasurements({ block: '1.1', channels: 12 });
+  folded.weightMagnitude.batchNorm.fill(1);
+  const of = (...list: typeof blocks) =>
+    figuresOf({ blocks: list }, link).find(({ name }) => name === 'fig3-weights');
+  expect(of(blockMetrics(folded))).toBeUndefined();
+  expect(JSON.stringify(of(blockMetrics(folded), blocks[1])!.spec)).not.toContain('1.1 channel');
+});
+
 test('a run of downsample blocks alone still has its scatters', () => {
   const [weights] = figuresOf({ blocks: [blocks[0]] }, link).filter(({ name }) => name === 'fig3-weights');
   expect(JSON.stringify(weights.spec)).toContain('2.0 channel 5');
