@@ -22,7 +22,8 @@ export interface MixRatio {
 
 /** What the code writes where O(X_B) <= 0, before it clamps. */
 const CODE_SKIP = 10;
-const BIN = 0.25;
+/** Width of the histogram's bins; the clamp is a multiple of it. */
+export const BIN = 0.25;
 
 /** The mean response of each channel to its images, NaN where there is none. Absent table: undefined. */
 export function meanResponses(

@@ -1,6 +1,7 @@
 // The commands that need no GPU: analyze and report, with the options they share.
 
 import { type Command, Option } from 'commander';
+import { BIN } from '../analysis/mixRatio.ts';
 import { STUDY } from '../analysis/readings.ts';
 import { StreamscopeError } from '../error.ts';
 import { analyzeCommand } from './analyze.ts';
@@ -15,6 +16,16 @@ const above =
     throw new StreamscopeError('usage', `${name} is "${text}", expected a number above ${least}.`);
   };
 
+/** The clamp closes the last bin of the histogram. */
+function clampOf(text: string): number {
+  const value = above('--clamp', 1)(text);
+  if (Number.isInteger(value / BIN)) return value;
+  throw new StreamscopeError(
+    'usage',
+    `--clamp is "${text}", expected a multiple of ${BIN}, the bins of the histogram.`,
+  );
+}
+
 const addReading = (command: Command): Command =>
   command
     .requiredOption('--run <folder>', 'a run folder with measurements')
@@ -23,12 +34,7 @@ const addReading = (command: Command): Command =>
         .choices(['text', 'code'])
         .default(STUDY.rules),
     )
-    .option(
-      '--clamp <ratio>',
-      'draw and correlate mix ratios above this as this',
-      above('--clamp', 1),
-      STUDY.clamp,
-    )
+    .option('--clamp <ratio>', 'draw and correlate mix ratios above this as this', clampOf, STUDY.clamp)
     .option(
       '--tolerance <factor>',
       'a channel mixes when 1/factor < M < factor',
