@@ -1,26 +1,13 @@
 // What was published beside what was measured: one row per statement of the study that the run can speak to. A row
 // says whether the two agree only where the study's words can be decided by a number; the rule is in `ours`.
 
+import { listRows } from './comparisonLists.ts';
+import { type ComparisonRow, row } from './comparisonRow.ts';
 import type { GroupComparison } from './inhibition.ts';
 import type { BlockMetrics } from './metrics.ts';
 import { short, shortP } from './numberText.ts';
 import { type Effect, PUBLISHED, type PublishedBlock, SIGNIFICANCE } from './published.ts';
 import type { Correlation, Summary } from './stats.ts';
-
-/** Longer lists are cut in words; metrics hold them whole. */
-const LISTED = 12;
-
-export interface ComparisonRow {
-  block: string;
-  /** where the study says it */
-  place: string;
-  question: string;
-  published: string;
-  ours: string;
-  difference: string;
-  /** null: the study's words give nothing to decide by, or we have no answer */
-  agrees: boolean | null;
-}
 
 /** All rows, in the order of the blocks. Blocks that the study does not have give none. */
 export function compareWithStudy(blocks: readonly BlockMetrics[]): ComparisonRow[] {
@@ -36,16 +23,6 @@ export function compareWithStudy(blocks: readonly BlockMetrics[]): ComparisonRow
     ];
   });
 }
-
-const row = (
-  { block }: BlockMetrics,
-  place: string,
-  question: string,
-  published: string,
-  ours: string,
-  difference: string,
-  agrees: boolean | null,
-): ComparisonRow => ({ block, place, question, published, ours, difference, agrees });
 
 /** Share of channels with M < 1 among those that have a ratio. */
 function overwriteShare({ seeds }: BlockMetrics): number {
@@ -116,49 +93,36 @@ const overSeeds = ({ mean, deviation, n }: Summary, unit = ''): string =>
 
 function inhibitionRows(block: BlockMetrics, { inhibition, curves }: PublishedBlock): ComparisonRow[] {
   const [first] = block.seeds;
+  const { spread } = block;
   const rows: ComparisonRow[] = [];
-  const add = (
-    place: string,
-    question: string,
-    effect: Effect,
-    comparison: GroupComparison,
-    spread: Summary,
-  ) => {
-    const { overwrite, skip, F, p } = comparison;
-    const lower = (overwrite.mean ?? Number.NaN) < (skip.mean ?? Number.NaN);
-    const shown = lower && p !== null && p < SIGNIFICANCE;
-    const ours = `means ${short(overwrite.mean)} and ${short(skip.mean)}, F = ${short(F)}, p ${shortP(p)}`;
-    const published = effect === 'shown' ? 'overwrite significantly below skip' : 'not significantly below';
-    const difference = `skip minus overwrite: ${overSeeds(spread)}`;
+  if (inhibition) {
+    const question = 'B on the image of I';
     rows.push(
-      row(
-        block,
-        place,
-        question,
-        published,
-        ours,
-        difference,
-        p === null ? null : shown === (effect === 'shown'),
-      ),
+      groupRow(block, 'Fig. 4, top', question, inhibition, first.inhibition.comparison, spread.inhibition),
     );
-  };
-  if (inhibition)
-    add(
-      'Fig. 4, top',
-      'B on the image of I',
-      inhibition,
-      first.inhibition.comparison,
-      block.spread.inhibition,
-    );
-  if (curves && first.curves)
-    add(
-      'Fig. 4, bottom',
-      'Correlation of B with I over photographs',
-      curves,
-      first.curves,
-      block.spread.curves,
-    );
+  }
+  if (curves && first.curves) {
+    const question = 'Correlation of B with I over photographs';
+    rows.push(groupRow(block, 'Fig. 4, bottom', question, curves, first.curves, spread.curves));
+  }
   return rows;
+}
+
+function groupRow(
+  block: BlockMetrics,
+  place: string,
+  question: string,
+  effect: Effect,
+  { overwrite, skip, F, p }: GroupComparison,
+  spread: Summary,
+): ComparisonRow {
+  const lower = (overwrite.mean ?? Number.NaN) < (skip.mean ?? Number.NaN);
+  const shown = lower && p !== null && p < SIGNIFICANCE;
+  const published = effect === 'shown' ? 'overwrite significantly below skip' : 'not significantly below';
+  const ours = `means ${short(overwrite.mean)} and ${short(skip.mean)}, F = ${short(F)}, p ${shortP(p)}`;
+  const difference = `skip minus overwrite: ${overSeeds(spread)}`;
+  const agrees = p === null ? null : shown === (effect === 'shown');
+  return row(block, place, question, published, ours, difference, agrees);
 }
 
 function countRows(block: BlockMetrics, { invariant, invariantWithoutMix }: PublishedBlock): ComparisonRow[] {
@@ -193,69 +157,4 @@ function countRows(block: BlockMetrics, { invariant, invariantWithoutMix }: Publ
     );
   }
   return rows;
-}
-
-function listRows(block: BlockMetrics, { robust, namedInTop, topMixes }: PublishedBlock): ComparisonRow[] {
-  const [first] = block.seeds;
-  const scale = first.invariance.scale;
-  const rows = [
-    listRow(
-      block,
-      'Fig. 8',
-      'The three mixes closest to 1',
-      topMixes,
-      first.topMixes,
-      ratesOf(block, topMixes),
-    ),
-  ];
-  if (!scale) return rows;
-  if (namedInTop) {
-    const question = 'Among the three highest scale metrics (named in the text)';
-    rows.push(listRow(block, 'Fig. 6', question, namedInTop, scale.top, ratesOf(block, namedInTop), true));
-  }
-  const both = first.robust.scale;
-  if (robust && both) {
-    const question = 'Pass with visualisations and with photographs';
-    rows.push(listRow(block, 'Fig. 7', question, robust, both, ratesOf(block, robust)));
-  }
-  if (robust) {
-    const question = 'Its channels pass with visualisations';
-    rows.push(listRow(block, 'Fig. 7', question, robust, scale.passing, ratesOf(block, robust), true));
-  }
-  return rows;
-}
-
-/** "M 1.02, passes 2/3" of each published channel, over seeds. */
-function ratesOf({ spread }: BlockMetrics, channels: readonly number[]): string {
-  const facts = channels.map((channel) => {
-    const rates = spread.invariance.scale?.channels[channel]?.rates;
-    const passes = rates ? `, passes ${Math.round(rates.passes * spread.seeds)}/${spread.seeds}` : '';
-    return `${channel}: M ${short(spread.mix[channel]?.mean)}${passes}`;
-  });
-  return facts.join('; ');
-}
-
-/**
- * Two lists of channels. What chance alone would share: a b / channels, for lists of a and b. With `within`, ours may
- * hold more than the published list.
- */
-function listRow(
-  block: BlockMetrics,
-  place: string,
-  question: string,
-  published: readonly number[],
-  ours: readonly number[],
-  facts: string,
-  within = false,
-): ComparisonRow {
-  const shared = published.filter((channel) => ours.includes(channel));
-  const chance = (published.length * ours.length) / block.channels;
-  const difference = `${shared.length} of ${published.length} shared (by chance ${short(chance)}). Published ones here: ${facts}`;
-  const agrees = shared.length === published.length && (within || ours.length === published.length);
-  const list = (channels: readonly number[]) => {
-    const rest = channels.length - LISTED;
-    if (rest > 1) return `${channels.slice(0, LISTED).join(', ')} and ${rest} more`;
-    return channels.join(', ') || 'none';
-  };
-  return row(block, place, question, list(published), list(ours), difference, agrees);
 }

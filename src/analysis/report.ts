@@ -4,7 +4,7 @@
 // Pure: the same contents give the same page. What it holds is laid out in reportSections.ts.
 
 import type { AblationSummary } from './ablationSummary.ts';
-import type { ComparisonRow } from './comparison.ts';
+import type { ComparisonRow } from './comparisonRow.ts';
 import type { Figure } from './figures/figure.ts';
 import { type Html, html } from './html.ts';
 import type { BlockMetrics } from './metrics.ts';

@@ -1,6 +1,6 @@
 // The sections of the report, in the order of the page. undefined: there is nothing to say, and no heading.
 
-import type { ComparisonRow } from './comparison.ts';
+import type { ComparisonRow } from './comparisonRow.ts';
 import { COLOURS } from './figures/figure.ts';
 import { Html, html } from './html.ts';
 import type { BlockMetrics } from './metrics.ts';
@@ -53,9 +53,9 @@ export function againstSection({ against }: Report): Html | undefined {
   const { run, blocks } = against;
   if (blocks.length === 0) return html`<p>${run} has no block in common with this run.</p>`;
   const list = (channels: readonly number[]) => channels.join(', ') || 'none';
-  return html`<p>The other run: ${run}. Each run by its first seed; in the last two columns stands what this run's second
-seed changes, for scale.</p>
-<div class="scroll"><table><thead><tr><th>block</th><th>rho of M</th><th>median |difference| of M</th><th>invariant in both</th><th>here only</th><th>there only</th><th>between seeds: median |difference| of M</th><th>between seeds: still invariant</th></tr></thead>
+  return html`<p>The other run: ${run}. Each run by its first seed; |ΔM| is the median over channels. The last two columns say, for
+scale, what this run's second seed changes: |ΔM|, and how many of the invariant channels stay so.</p>
+<div class="scroll"><table><thead><tr><th>block</th><th>rho of M</th><th>|ΔM|</th><th>invariant in both</th><th>here only</th><th>there only</th><th>|ΔM|, seeds</th><th>kept, seeds</th></tr></thead>
 <tbody>${blocks.map(
     ({ block, mix, medianDifference, both, onlyHere, onlyThere, spread }) =>
       html`<tr><td>${block}</td><td>${short(mix.rho)} (${mix.n} channels)</td><td>${short(medianDifference.runs)}</td><td>${list(both)}</td><td>${list(onlyHere)}</td><td>${list(onlyThere)}</td><td>${short(medianDifference.spread)}</td><td>${spread ? `${spread.shared} of ${spread.passing}` : 'one seed'}</td></tr>\n`,

@@ -3,7 +3,7 @@
 
 import type { AblationSummary } from '../ablationSummary.ts';
 import { short } from '../numberText.ts';
-import { COLOURS, type Figure, type Panel, panels } from './figure.ts';
+import { COLOURS, type Figure, type Panel, panels, whiskers } from './figure.ts';
 
 /** Undefined without a single ratio. */
 export function ablationFigure(summaries: readonly AblationSummary[]): Figure | undefined {
@@ -21,50 +21,39 @@ export function ablationFigure(summaries: readonly AblationSummary[]): Figure | 
   };
 }
 
-function ablationPanel({ block, replacement, ratios }: AblationSummary): Panel | undefined {
-  const rows = ratios.flatMap(({ scale, mean, standardError, n }) =>
-    mean === null
-      ? []
-      : {
-          scale: short(scale),
-          unscaled: scale === 1,
-          mean,
-          low: mean - (standardError ?? 0),
-          high: mean + (standardError ?? 0),
-          label: `scale ${short(scale)}: ${short(mean)} ± ${short(standardError)} (${n} draws)`,
-        },
-  );
+/** Scales with a ratio; low and high are one standard error away. */
+const rowsOf = ({ ratios }: AblationSummary) =>
+  ratios.flatMap(({ scale, mean, standardError, n }) => {
+    if (mean === null) return [];
+    const error = standardError ?? 0;
+    const label = `scale ${short(scale)}: ${short(mean)} ± ${short(standardError)} (${n} draws)`;
+    return { scale: short(scale), unscaled: scale === 1, mean, low: mean - error, high: mean + error, label };
+  });
+
+function ablationPanel(summary: AblationSummary): Panel | undefined {
+  const rows = rowsOf(summary);
   const scaled = rows.filter(({ unscaled }) => !unscaled);
   if (scaled.length === 0) return undefined;
   const floor = Math.min(...rows.map(({ low }) => low));
   const ceiling = Math.max(...rows.map(({ high }) => high), 1);
   const margin = (ceiling - floor) / 5;
-  const y = {
-    type: 'quantitative',
-    title: 'ratio of accuracies',
-    scale: { domain: [Math.max(0, floor - margin), ceiling + margin / 2], zero: false },
-  };
+  const domain = [Math.max(0, floor - margin), ceiling + margin / 2];
+  const y = { field: 'mean', type: 'quantitative', title: 'ratio of accuracies', scale: { domain } };
   const x = { field: 'scale', type: 'ordinal', title: 'scale', axis: { labelAngle: 0 } };
+  const points = {
+    data: { values: scaled },
+    mark: { type: 'circle', size: 110, opacity: 1, color: COLOURS.overwrite },
+    encoding: { x, y, description: { field: 'label' } },
+  };
+  const unscaled = {
+    data: { values: rows.filter((row) => row.unscaled) },
+    mark: { type: 'rule', color: COLOURS.skip, strokeWidth: 2 },
+    encoding: { y, description: { field: 'label' } },
+  };
   return {
-    title: { text: `Block ${block}`, subtitle: `replaced by ${replacement}` },
+    title: { text: `Block ${summary.block}`, subtitle: `replaced by ${summary.replacement}` },
     width: { step: 42 },
     height: 200,
-    layer: [
-      {
-        data: { values: scaled },
-        mark: { type: 'circle', size: 110, opacity: 1, color: COLOURS.overwrite },
-        encoding: { x, y: { ...y, field: 'mean' }, description: { field: 'label' } },
-      },
-      {
-        data: { values: scaled },
-        mark: { type: 'rule', color: COLOURS.ink },
-        encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, description: { field: 'label' } },
-      },
-      {
-        data: { values: rows.filter(({ unscaled }) => unscaled) },
-        mark: { type: 'rule', color: COLOURS.skip, strokeWidth: 2 },
-        encoding: { y: { ...y, field: 'mean' }, description: { field: 'label' } },
-      },
-    ],
+    layer: [unscaled, points, { ...whiskers({ x }), data: { values: scaled } }],
   };
 }

@@ -62,13 +62,15 @@ export const CONFIG = {
   },
 } as const;
 
+export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
+
 /** One panel of a figure, below or beside others. */
 export type Panel = Record<string, unknown>;
 
 /** Panels in rows of `columns`, with scales of their own. */
 export const panels = (list: readonly Panel[], columns: number): TopLevelSpec =>
   ({
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    $schema: SCHEMA,
     config: CONFIG,
     // plots in line with each other, whatever their labels need
     bounds: 'flush',
@@ -77,3 +79,15 @@ export const panels = (list: readonly Panel[], columns: number): TopLevelSpec =>
     concat: list,
     resolve: { legend: { color: 'shared' } },
   }) as unknown as TopLevelSpec;
+
+/** From `low` to `high` of each row that has a spread; `encoding` places it. */
+export const whiskers = (encoding: Record<string, unknown> = {}): Panel => ({
+  transform: [{ filter: 'datum.high > datum.low' }],
+  mark: { type: 'rule', color: COLOURS.ink },
+  encoding: {
+    ...encoding,
+    y: { field: 'low', type: 'quantitative' },
+    y2: { field: 'high' },
+    description: { field: 'label' },
+  },
+});

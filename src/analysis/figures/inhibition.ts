@@ -34,60 +34,61 @@ export function inhibitionFigure(blocks: readonly BlockMetrics[], link: Link): F
 function groupPanel(
   block: BlockMetrics,
   values: readonly (number | null)[],
-  { overwrite, skip, F, p }: GroupComparison,
+  comparison: GroupComparison,
   axis: string,
   link: Link,
 ): Panel {
-  const means = [
-    { group: 'overwrite', mean: overwrite.mean, from: 0, to: 1 },
-    { group: 'skip', mean: skip.mean, from: 1, to: block.reading.clamp },
-  ].filter(({ mean }) => mean !== null);
-  const color = {
-    field: 'group',
-    type: 'nominal',
-    title: null,
-    scale: { domain: ['overwrite', 'skip'], range: [COLOURS.overwrite, COLOURS.skip] },
-  };
+  const { overwrite, skip, F, p } = comparison;
   const y = { type: 'quantitative', title: axis };
   const x = { type: 'quantitative', title: 'mix ratio M', scale: { domain: [0, block.reading.clamp] } };
   const test = F === null ? 'no comparison: a group is empty' : `F = ${short(F)}, p ${shortP(p)}`;
+  const zero = {
+    data: { values: [{}] },
+    mark: { type: 'rule', color: COLOURS.none },
+    encoding: { y: { ...y, datum: 0 } },
+  };
+  const points = {
+    data: { values: channelPoints(block, values, axis, link) },
+    mark: { type: 'circle', size: 34, opacity: 0.7 },
+    encoding: {
+      x: { ...x, field: 'mix' },
+      y: { ...y, field: 'value' },
+      color: GROUP_COLOUR,
+      description: { field: 'label' },
+      href: { field: 'href' },
+    },
+  };
   return {
     title: { text: `Block ${block.block}`, subtitle: `${test}; n = ${overwrite.n} and ${skip.n}` },
     width: 260,
     height: 190,
-    layer: [
-      {
-        data: { values: [{}] },
-        mark: { type: 'rule', color: COLOURS.none },
-        encoding: { y: { ...y, datum: 0 } },
-      },
-      {
-        data: { values: channelPoints(block, values, axis, link) },
-        mark: { type: 'circle', size: 34, opacity: 0.7 },
-        encoding: {
-          x: { ...x, field: 'mix' },
-          y: { ...y, field: 'value' },
-          color,
-          description: { field: 'label' },
-          href: { field: 'href' },
-        },
-      },
-      {
-        data: {
-          values: means.map((row) => ({
-            ...row,
-            label: `mean of ${row.group} channels: ${short(row.mean)}`,
-          })),
-        },
-        mark: { type: 'rule', strokeWidth: 2 },
-        encoding: {
-          x: { ...x, field: 'from' },
-          x2: { field: 'to' },
-          y: { ...y, field: 'mean' },
-          color,
-          description: { field: 'label' },
-        },
-      },
-    ],
+    layer: [zero, points, meanLines(comparison, x, y, block.reading.clamp)],
+  };
+}
+
+const GROUP_COLOUR = {
+  field: 'group',
+  type: 'nominal',
+  title: null,
+  scale: { domain: ['overwrite', 'skip'], range: [COLOURS.overwrite, COLOURS.skip] },
+};
+
+/** The mean of each group, over the group's part of the axis. */
+function meanLines({ overwrite, skip }: GroupComparison, x: Panel, y: Panel, clamp: number): Panel {
+  const rows = [
+    { group: 'overwrite', mean: overwrite.mean, from: 0, to: 1 },
+    { group: 'skip', mean: skip.mean, from: 1, to: clamp },
+  ].filter(({ mean }) => mean !== null);
+  const values = rows.map((row) => ({ ...row, label: `mean of ${row.group} channels: ${short(row.mean)}` }));
+  return {
+    data: { values },
+    mark: { type: 'rule', strokeWidth: 2 },
+    encoding: {
+      x: { ...x, field: 'from' },
+      x2: { field: 'to' },
+      y: { ...y, field: 'mean' },
+      color: GROUP_COLOUR,
+      description: { field: 'label' },
+    },
   };
 }

@@ -2,7 +2,8 @@
 // whiskers reach from the lowest to the highest count of all seeds.
 
 import type { BlockMetrics } from '../metrics.ts';
-import { COLOURS, type Figure, type Panel, panels } from './figure.ts';
+import { BIN } from '../mixRatio.ts';
+import { COLOURS, type Figure, type Panel, panels, whiskers } from './figure.ts';
 
 export function spectrumFigure(blocks: readonly BlockMetrics[]): Figure {
   return {
@@ -17,62 +18,46 @@ export function spectrumFigure(blocks: readonly BlockMetrics[]): Figure {
   };
 }
 
-function spectrumPanel({ block, channels, seeds, reading }: BlockMetrics): Panel {
+/** The bars of the first seed, with the lowest and highest count of all. */
+function binsOf({ seeds, reading }: BlockMetrics) {
   const width = reading.clamp / seeds[0].histogram.length;
-  const values = seeds[0].histogram.map((count, bin) => {
+  return seeds[0].histogram.map((count, bin) => {
     const counts = seeds.map((seed) => seed.histogram[bin]);
     const [low, high] = [Math.min(...counts), Math.max(...counts)];
     const [from, to] = [bin * width, (bin + 1) * width];
-    const seedsSay = seeds.length > 1 ? `, ${low} to ${high} over ${seeds.length} seeds` : '';
-    return {
-      from,
-      to,
-      middle: (from + to) / 2,
-      count,
-      low,
-      high,
-      label: `M ${from} to ${to}: ${count}${seedsSay}`,
-    };
+    const overSeeds = seeds.length > 1 ? `, ${low} to ${high} over ${seeds.length} seeds` : '';
+    const label = `M ${from} to ${to}: ${count}${overSeeds}`;
+    return { from, to, middle: (from + to) / 2, count, low, high, label };
   });
-  const counted = seeds[0].histogram.reduce((sum, count) => sum + count, 0);
-  const without = channels - counted;
-  const x = {
-    type: 'quantitative',
-    title: 'mix ratio M',
-    scale: { domain: [0, reading.clamp], nice: false },
+}
+
+function spectrumPanel(block: BlockMetrics): Panel {
+  const values = binsOf(block);
+  const counted = values.reduce((sum, { count }) => sum + count, 0);
+  const without = block.channels - counted;
+  const scale = { domain: [0, block.reading.clamp], nice: false };
+  const x = { type: 'quantitative', title: 'mix ratio M', scale };
+  const bars = {
+    mark: { type: 'bar', color: COLOURS.skip, opacity: 0.85 },
+    encoding: {
+      x: { ...x, field: 'from', bin: { binned: true, step: BIN } },
+      x2: { field: 'to' },
+      y: { field: 'count', type: 'quantitative', title: 'channels', scale: { nice: true } },
+      description: { field: 'label' },
+    },
+  };
+  const one = {
+    mark: { type: 'rule', strokeDash: [3, 3], color: COLOURS.none },
+    encoding: { x: { ...x, datum: 1 } },
   };
   return {
     title: {
-      text: `Block ${block}`,
+      text: `Block ${block.block}`,
       subtitle: `${counted} channels${without ? `, ${without} without a ratio` : ''}`,
     },
     width: 220,
     height: 150,
     data: { values },
-    layer: [
-      {
-        mark: { type: 'bar', color: COLOURS.skip, opacity: 0.85 },
-        encoding: {
-          x: { ...x, field: 'from', bin: { binned: true, step: width } },
-          x2: { field: 'to' },
-          y: { field: 'count', type: 'quantitative', title: 'channels', scale: { nice: true } },
-          description: { field: 'label' },
-        },
-      },
-      {
-        transform: [{ filter: 'datum.high > datum.low' }],
-        mark: { type: 'rule', color: COLOURS.ink },
-        encoding: {
-          x: { ...x, field: 'middle' },
-          y: { field: 'low', type: 'quantitative' },
-          y2: { field: 'high' },
-          description: { field: 'label' },
-        },
-      },
-      {
-        mark: { type: 'rule', strokeDash: [3, 3], color: COLOURS.none },
-        encoding: { x: { ...x, datum: 1, type: 'quantitative' } },
-      },
-    ],
+    layer: [bars, whiskers({ x: { ...x, field: 'middle' } }), one],
   };
 }

@@ -4,6 +4,7 @@
 import type { BlockMetrics } from '../metrics.ts';
 import { short } from '../numberText.ts';
 import { summarize } from '../stats.ts';
+import type { TuningCurve } from '../tuning.ts';
 import { COLOURS, type Figure, type Panel, panels } from './figure.ts';
 
 export function tuningFigure(blocks: readonly BlockMetrics[]): Figure | undefined {
@@ -21,55 +22,51 @@ export function tuningFigure(blocks: readonly BlockMetrics[]): Figure | undefine
   };
 }
 
+/** Mean and standard error over the channels of a group, by scale. */
+const meanCurve = (group: string, members: readonly TuningCurve[], scales: readonly number[]) =>
+  scales.map((scale, i) => {
+    const { mean, standardError, n } = summarize(members.map(({ curve }) => curve![i]));
+    const error = standardError ?? 0;
+    const label = `${group}, scale ${short(scale)}: ${short(mean)} (${n} channels)`;
+    return { group, scale, mean: mean!, low: mean! - error, high: mean! + error, label };
+  });
+
+const GROUP_COLOUR = {
+  field: 'group',
+  type: 'nominal',
+  title: null,
+  scale: { domain: ['scale invariant', 'other'], range: [COLOURS.passes, COLOURS.none] },
+};
+
 function tuningPanel(block: BlockMetrics): Panel | undefined {
   const { tuning, invariance } = block.seeds[0];
   const curves = tuning?.filter(({ curve }) => curve !== null) ?? [];
   if (curves.length === 0) return undefined;
   const passing = new Set(invariance.scale?.passing ?? []);
-  const groups = [
-    ['scale invariant', curves.filter(({ channel }) => passing.has(channel))],
-    ['other', curves.filter(({ channel }) => !passing.has(channel))],
-  ] as const;
-  const values = groups.flatMap(([group, members]) =>
-    members.length === 0
-      ? []
-      : block.tuningScales.map((scale, i) => {
-          const { mean, standardError, n } = summarize(members.map(({ curve }) => curve![i]));
-          const error = standardError ?? 0;
-          return {
-            group,
-            scale,
-            mean: mean!,
-            low: mean! - error,
-            high: mean! + error,
-            label: `${group}, scale ${short(scale)}: ${short(mean)} (${n} channels)`,
-          };
-        }),
-  );
-  const color = {
-    field: 'group',
-    type: 'nominal',
-    title: null,
-    scale: { domain: ['scale invariant', 'other'], range: [COLOURS.passes, COLOURS.none] },
-  };
+  const invariant = curves.filter(({ channel }) => passing.has(channel));
+  const others = curves.filter(({ channel }) => !passing.has(channel));
+  const values = [
+    ...(invariant.length > 0 ? meanCurve('scale invariant', invariant, block.tuningScales) : []),
+    ...(others.length > 0 ? meanCurve('other', others, block.tuningScales) : []),
+  ];
   const x = { field: 'scale', type: 'quantitative', title: 'scale', scale: { zero: false, nice: false } };
-  const y = { type: 'quantitative', title: 'O, share of its peak' };
-  const members = groups.map(([, list]) => list.length);
+  const y = { field: 'mean', type: 'quantitative', title: 'O, share of its peak' };
+  const encoding = { x, y, color: GROUP_COLOUR };
   return {
-    title: { text: `Block ${block.block}`, subtitle: `${members[0]} scale invariant, ${members[1]} others` },
+    title: {
+      text: `Block ${block.block}`,
+      subtitle: `${invariant.length} scale invariant, ${others.length} others`,
+    },
     width: 240,
     height: 180,
     data: { values },
     layer: [
       {
         mark: { type: 'area', opacity: 0.2 },
-        encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
+        encoding: { ...encoding, y: { ...y, field: 'low' }, y2: { field: 'high' } },
       },
-      { mark: { type: 'line' }, encoding: { x, y: { ...y, field: 'mean' }, color } },
-      {
-        mark: { type: 'circle', size: 28 },
-        encoding: { x, y: { ...y, field: 'mean' }, color, description: { field: 'label' } },
-      },
+      { mark: { type: 'line' }, encoding },
+      { mark: { type: 'circle', size: 28 }, encoding: { ...encoding, description: { field: 'label' } } },
     ],
   };
 }
