@@ -60,17 +60,21 @@ export class Tape {
     return outputs.y;
   }
 
-  /** Adds a dispatch, with the table of sizes that its text may read. */
-  #dispatch(dispatch: Dispatch): void {
-    const { label, pass, operands } = dispatch;
+  /** Adds a dispatch: operands by the names its text has for them, and the table of sizes that it may read. */
+  #dispatch({ label, pass, operands, constants, source }: Dispatch): void {
+    const named = { ...operands };
+    for (const [variable, operand] of Object.entries(pass.operands ?? {}))
+      named[variable] = operands[operand];
     if (!pass.shape) {
-      this.dispatches.push(dispatch);
+      this.dispatches.push({ label, source, pass, constants, operands: named });
       return;
     }
-    const shape = new Tensor(`${label} shape`, [pass.shape.length], 'i32');
-    this.tables.set(shape, pass.shape);
+    const { ACCUMULATE = 0, ...others } = constants;
+    const numbers = [...pass.shape.slice(0, -1), ACCUMULATE];
+    named.shape = new Tensor(`${label} shape`, [numbers.length], 'i32');
+    this.tables.set(named.shape, numbers);
     const bindings = [...pass.bindings, 'shape'];
-    this.dispatches.push({ ...dispatch, pass: { ...pass, bindings }, operands: { ...operands, shape } });
+    this.dispatches.push({ label, source, pass: { ...pass, bindings }, constants: others, operands: named });
   }
 
   /** Records a kernel that changes its operands in place. */

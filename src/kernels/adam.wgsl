@@ -10,10 +10,10 @@ override GAIN1 : f32;
 override GAIN2 : f32;
 override EPS : f32;
 
-@group(0) @binding(0) var<storage, read_write> p : array<vec4f>;     // [N,...] as are m, v and g
-@group(0) @binding(1) var<storage, read_write> m : array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> v : array<vec4f>;
-@group(0) @binding(3) var<storage, read> g : array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> p : array<f32>;       // [N,...] as are m, v and g
+@group(0) @binding(1) var<storage, read_write> m : array<f32>;
+@group(0) @binding(2) var<storage, read_write> v : array<f32>;
+@group(0) @binding(3) var<storage, read> g : array<f32>;
 @group(0) @binding(4) var<storage, read> rates : array<vec2f>;       // [steps]
 @group(0) @binding(5) var<storage, read> clock : array<u32>;         // [0] the step
 

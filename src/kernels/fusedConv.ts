@@ -14,7 +14,7 @@ import { outputSize } from './conv2d.ts';
 import { elements, expect, expectShape, type Op, type Pass, perElement, type Shape } from './op.ts';
 import { packedShape, texels } from './pack.ts';
 import type { AddSettings, Conv2dSettings } from './reference.ts';
-import { simdConvolution } from './simdConvolution.ts';
+import { type SimdFilter, type SimdKernel, type SimdShape, simdConvolution } from './simdConvolution.ts';
 import { simdPass } from './simdPass.ts';
 
 export interface FusedConvSettings extends Conv2dSettings {
@@ -28,10 +28,43 @@ export interface FusedConvSettings extends Conv2dSettings {
   lanes: number;
 }
 
-const buffer = (number: number, access: 'read' | 'read_write', name: string): string =>
-  `@group(0) @binding(${number}) var<storage, ${access}> ${name} : array<f32>;`;
-const texture = (number: number, name: string): string =>
-  `@group(0) @binding(${number}) var ${name} : texture_storage_2d<rgba32float, read>;`;
+/** What `other` is to the result. */
+const OTHER = { nothing: 0, added: 1, addedRectified: 2, mask: 3 };
+
+/** One text for both directions. `other` is the bypass going forward and x going back. */
+const KERNEL: SimdKernel = {
+  entryPoint: 'convolve',
+  declarations: `@group(0) @binding(1) var input : texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var weights : texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var<storage, read> bias : array<f32>;
+@group(0) @binding(4) var<storage, read> other : array<f32>;
+@group(0) @binding(5) var<storage, read_write> result : array<f32>;`,
+  read: 'input',
+  weights: 'weights',
+  extra: [
+    ...['y_C4', 'y_H', 'y_W', 'y_stride', 'y_top', 'y_left', 'u', 'v', 'biased'],
+    ...['other_is', 'other_H', 'other_W', 'other_top', 'other_left', 'accumulate'],
+  ],
+  store: `// stride^2 phases of sub-pixels, one of them going forward
+  let phase = k / (4 * shape.y_C4);
+  let c = k % (4 * shape.y_C4);
+  let h = (p + shape.u) * shape.y_stride + phase / shape.y_stride - shape.y_top;
+  let column = (q + shape.v) * shape.y_stride + phase % shape.y_stride - shape.y_left;
+  if (h < 0 || h >= shape.y_H || column < 0 || column >= shape.y_W) { return; }
+  let plane = n * shape.y_C4 + c / 4;
+  let i = 4 * ((plane * shape.y_H + h) * shape.y_W + column) + c % 4;
+  var sum = value;
+  if (shape.biased == 1) { sum += bias[c]; }
+  if (shape.other_is != ${OTHER.nothing}) {
+    let at = (plane * shape.other_H + h + shape.other_top) * shape.other_W + column + shape.other_left;
+    let there = other[4 * at + c % 4];
+    if (shape.other_is == ${OTHER.added}) { sum += there; }
+    if (shape.other_is == ${OTHER.addedRectified}) { sum += max(there, 0.0); }
+    if (shape.other_is == ${OTHER.mask}) { sum = select(0.0, sum, there > 0.0); }
+  }
+  if (shape.accumulate == 1) { sum += result[i]; }
+  result[i] = sum;`,
+};
 
 /** Sizes of a packed tensor [N,C/4,H,4W]. */
 interface Packed {
@@ -82,50 +115,23 @@ export const fusedConv: Op<FusedConvSettings> = {
 const flopsOf = (y: Shape, { filter: [C, R, S] }: FusedConvSettings): number => 2 * elements(y) * C * R * S;
 
 function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape | undefined): Pass {
-  const { filter, stride, pad, rectify, lanes, bypass } = settings;
+  const { filter, stride, pad, rectify, bypass } = settings;
   const [C, R, S] = filter;
   const { C4, H, W } = packedSizes(x);
   const { C4: K4, H: P, W: Q } = packedSizes(y);
-  const declarations = [
-    texture(1, 'x'),
-    texture(2, 'w'),
-    buffer(3, 'read', 'bias'),
-    buffer(4, 'read_write', 'y'),
-  ];
-  const bindings = ['x', 'w', 'bias', 'y'];
-  const store = ['let plane = n * shape.outputs / 4 + k / 4;', 'var sum = value + bias[k];'];
-  const extra: Record<string, number> = {};
-  if (bypass) {
-    bindings.push('a');
-    declarations.push(buffer(5, 'read', 'a'));
-    const [firstRow, firstColumn] = bypass.offset;
-    const { H: a_H, W: a_W } = packedSizes(a!);
-    Object.assign(extra, {
-      a_H,
-      a_W,
-      a_top: firstRow,
-      a_left: firstColumn,
-      a_rectify: bypass.rectify ? 1 : 0,
-    });
-    store.push(
-      'let there = a[4 * ((plane * shape.a_H + p + shape.a_top) * shape.a_W + q + shape.a_left) + k % 4];',
-      'sum += select(there, max(there, 0.0), shape.a_rectify == 1);',
-    );
-  }
-  store.push('y[4 * ((plane * shape.P + p) * shape.Q + q) + k % 4] = sum;');
-  const kernel = {
-    entryPoint: 'forward',
-    declarations: declarations.join('\n'),
-    read: 'x',
-    weights: 'w',
-    extra,
-    store: store.join('\n  '),
-  };
   const [top, left] = pad;
   const shape = { C4, H, W, P, Q, top, left, outputs: 4 * K4, rectify: rectify ? 1 : 0 };
-  const text = simdConvolution({ lanes, R, S, stride, channels: Math.min(C, 4) }, shape, kernel);
-  const flops = flopsOf(y, settings);
-  return simdPass({ entryPoint: 'forward', bindings, invocations: perElement(y), flops }, lanes, text);
+  const added = bypass && packedSizes(a!);
+  const extra = {
+    ...{ y_C4: K4, y_H: P, y_W: Q, y_stride: 1, y_top: 0, y_left: 0, u: 0, v: 0, biased: 1 },
+    other_is: bypass ? (bypass.rectify ? OTHER.addedRectified : OTHER.added) : OTHER.nothing,
+    other_H: added?.H ?? 0,
+    other_W: added?.W ?? 0,
+    other_top: bypass?.offset[0] ?? 0,
+    other_left: bypass?.offset[1] ?? 0,
+  };
+  const operands = { input: 'x', weights: 'w', other: bypass ? 'a' : 'bias', result: 'y' };
+  return convolutionPass(settings, { R, S, stride, channels: Math.min(C, 4) }, shape, extra, operands, y);
 }
 
 /**
@@ -134,7 +140,7 @@ function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape |
  * of ceil(R / stride) taps over dy, at every u from the first that touches row 0 to the last that touches row H-1.
  */
 function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings): Pass {
-  const { filter, stride, pad, rectify, lanes } = settings;
+  const { filter, stride, pad, rectify } = settings;
   const [[, R, S], [top, left]] = [filter, pad];
   const { C4, H, W } = packedSizes(x);
   const { C4: K4, H: P, W: Q } = packedSizes(y);
@@ -151,44 +157,35 @@ function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings): Pass {
     outputs: stride * stride * 4 * C4,
     rectify: 0,
   };
-  const declarations = [
-    texture(1, 'dy'),
-    texture(2, 'v'),
-    buffer(3, 'read', 'x'),
-    buffer(4, 'read_write', 'dx'),
-  ];
-  const store = `let phase = k / (4 * shape.x_C4);
-  let c = k % (4 * shape.x_C4);
-  let h = (p + shape.u) * shape.x_stride + phase / shape.x_stride - shape.x_top;
-  let column = (q + shape.v) * shape.x_stride + phase % shape.x_stride - shape.x_left;
-  if (h < 0 || h >= shape.x_H || column < 0 || column >= shape.x_W) { return; }
-  let i = 4 * (((n * shape.x_C4 + c / 4) * shape.x_H + h) * shape.x_W + column) + c % 4;
-  var d = select(0.0, value, shape.x_rectify == 0 || x[i] > 0.0);
-  if (ACCUMULATE) { d += dx[i]; }
-  dx[i] = d;`;
   const extra = {
-    u,
-    v,
-    x_C4: C4,
-    x_H: H,
-    x_W: W,
-    x_top: top,
-    x_left: left,
-    x_stride: stride,
-    x_rectify: rectify ? 1 : 0,
+    ...{ y_C4: C4, y_H: H, y_W: W, y_stride: stride, y_top: top, y_left: left, u, v, biased: 0 },
+    other_is: rectify ? OTHER.mask : OTHER.nothing,
+    ...{ other_H: H, other_W: W, other_top: 0, other_left: 0 },
   };
-  const kernel = {
-    entryPoint: 'backward_x',
-    declarations: ['override ACCUMULATE : bool = false;', ...declarations].join('\n'),
-    read: 'dy',
-    weights: 'v',
+  const operands = { input: 'dy', weights: 'v', other: 'x', result: 'dx' };
+  return convolutionPass(
+    settings,
+    { R: rows, S: columns, stride: 1, channels: 4 },
+    shape,
     extra,
-    store,
-  };
-  const text = simdConvolution({ lanes, R: rows, S: columns, stride: 1, channels: 4 }, shape, kernel);
-  const flops = flopsOf(y, settings);
-  const bindings = ['dy', 'v', 'x', 'dx'];
-  return simdPass({ entryPoint: 'backward_x', bindings, invocations: perElement(y), flops }, lanes, text);
+    operands,
+    y,
+  );
+}
+
+function convolutionPass(
+  settings: FusedConvSettings,
+  filter: Omit<SimdFilter, 'lanes'>,
+  shape: SimdShape,
+  extra: Record<string, number>,
+  operands: Record<string, string>,
+  y: Shape,
+): Pass {
+  const { lanes } = settings;
+  const text = simdConvolution({ lanes, ...filter }, shape, KERNEL, { ...extra, accumulate: 0 });
+  const bindings = ['input', 'weights', 'bias', 'other', 'result'];
+  const pass = { entryPoint: KERNEL.entryPoint, bindings, operands, flops: flopsOf(y, settings) };
+  return simdPass({ ...pass, invocations: [0, y[0]] }, lanes, text);
 }
 
 /** add.wgsl on packed tensors, which are planes of rows of floats to it. */

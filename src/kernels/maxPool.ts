@@ -5,7 +5,6 @@ import { outputSize } from './conv2d.ts';
 import source from './maxPool.wgsl';
 import { elements, expect, expectShape, type Op, perElement, type Shape } from './op.ts';
 import packedSource from './packedMaxPool.wgsl';
-import gradientSource from './packedMaxPoolGradient.wgsl';
 import type { MaxPoolSettings } from './reference.ts';
 
 /** Rows and columns of the result. Throws when a window covers no pixel of x. */
@@ -84,8 +83,8 @@ export const packedMaxPool: Op<MaxPoolSettings> = {
       backward: {
         x: {
           entryPoint: 'backward_x',
-          bindings: ['argmax', 'dy', 'dx'],
-          source: gradientSource,
+          bindings: ['positions', 'dy', 'dx'],
+          operands: { positions: 'argmax' },
           invocations: [PLANES * H * W, N],
           flops,
         },

@@ -20,6 +20,8 @@ export interface Pass {
   entryPoint: string;
   /** names of the WGSL variables it uses */
   bindings: readonly string[];
+  /** by WGSL variable: its operand, where that has another name */
+  operands?: Readonly<Record<string, string>>;
   /** invocations along x (within a sample) and y (samples, or 1) */
   invocations: readonly [number, number];
   /** multiplications and additions, for the profiler */
@@ -30,8 +32,15 @@ export interface Pass {
   constants?: Record<string, number>;
   /** instead of WORKGROUP_SIZE */
   workgroupSize?: number;
-  /** whole numbers that the text reads from a binding called `shape`, where sizes are not constants of it */
+  /**
+   * Whole numbers that the text reads from a binding called `shape`, where sizes are not constants of it. The last is
+   * ACCUMULATE.
+   */
   shape?: readonly number[];
+  /** what runs after it, with the same operands and the same `shape` */
+  next?: Pass;
+  /** by operand: tensors between a pass and the next that nothing else uses */
+  scratch?: Readonly<Record<string, Shape>>;
 }
 
 /** An op applied to shapes: what it makes and how it runs. */

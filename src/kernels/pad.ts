@@ -42,11 +42,11 @@ export const packedPad: Op<PadOpSettings> = {
 function recipeOf(
   placements: Shape,
   y: Shape,
-  { C = 1, ...sizes }: { C?: number; H: number; W: number },
+  sizes: { C?: number; H: number; W: number },
   { frame, size: [P, Q] }: PadOpSettings,
   inputs: readonly [number, number],
 ): Recipe {
-  const { H, W } = sizes;
+  const { C = 1, H, W } = sizes;
   expectShape('pad', 'placements', placements, [-1, y[0], 4]);
   expect(
     'pad',
@@ -58,7 +58,7 @@ function recipeOf(
   const table = ['placements', 'clock'];
   return {
     outputs: { y: { shape: y } },
-    constants: { C, ...sizes, P, Q, H_FRAME: frame[0], W_FRAME: frame[1] },
+    constants: { ...sizes, P, Q, H_FRAME: frame[0], W_FRAME: frame[1] },
     forward: { entryPoint: 'forward', bindings: ['x', ...table, 'y'], invocations: outputs, flops },
     backward: {
       x: { entryPoint: 'backward_x', bindings: [...table, 'dy', 'dx'], invocations: inputs, flops },

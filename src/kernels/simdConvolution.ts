@@ -50,7 +50,7 @@ export interface SimdShape {
 
 const SHAPE: readonly (keyof SimdShape)[] = ['C4', 'H', 'W', 'P', 'Q', 'top', 'left', 'outputs', 'rectify'];
 
-/** The names and the statements that differ between forward and gradient. */
+/** The names and the statements around the loop. */
 export interface SimdKernel {
   entryPoint: string;
   /** declarations of bindings other than `shape`; must declare the textures `read` and `weights` */
@@ -59,8 +59,8 @@ export interface SimdKernel {
   read: string;
   /** [C4,R*S,outputs,4] */
   weights: string;
-  /** further whole numbers in `shape`, and their values */
-  extra: Record<string, number>;
+  /** further whole numbers in `shape` */
+  extra: readonly string[];
   /** statements that store `value` for lane `k` at position (`p`, `q`) of sample `n` */
   store: string;
 }
@@ -133,6 +133,7 @@ export function simdConvolution(
   filter: SimdFilter,
   shape: SimdShape,
   kernel: SimdKernel,
+  extra: Readonly<Record<string, number>>,
 ): SimdText & { shape: number[] } {
   const { lanes, S } = filter;
   const tile = chooseTile(filter, shape);
@@ -140,7 +141,7 @@ export function simdConvolution(
   const loads = range(Math.ceil(turn.patch / lanes));
   const across = Math.ceil(shape.Q / tile.columns);
   const groups = Math.ceil(shape.outputs / lanes);
-  const names = [...SHAPE, 'across', 'groups', ...Object.keys(kernel.extra)];
+  const names = [...SHAPE, 'across', 'groups', ...kernel.extra];
   const source = `enable subgroups;
 struct Shape { ${names.map((name) => `${name} : i32`).join(', ')} }
 @group(0) @binding(0) var<storage, read> shape : Shape;
@@ -175,16 +176,27 @@ ${productBlocks(filter, turn, tile).join('\n')}
     ${turn.rows > 1 ? '}\n    ' : ''}plane += shape.H * shape.W;
   }
   if (k >= shape.outputs) { return; }
-${range(tile.rows * tile.columns)
-  .map((i) => storeCall(tile, i))
-  .join('\n')}
+  // in loops, so that the compiler meets the statements once
+  var sums = array<f32, ${tile.rows * tile.columns}>(${range(tile.rows * tile.columns)
+    .map((i) => `y${i}`)
+    .join(', ')});
+  for (var p = first_p; p < min(first_p + ${tile.rows}, shape.P); p++) {
+    for (var q = first_q; q < min(first_q + ${tile.columns}, shape.Q); q++) {
+      store(n, k, p, q, sums[(p - first_p) * ${tile.columns} + q - first_q]);
+    }
+  }
 }
 
 fn store(n : i32, k : i32, p : i32, q : i32, value : f32) {
   ${kernel.store}
 }
 `;
-  const numbers = [...SHAPE.map((name) => shape[name]), across, groups, ...Object.values(kernel.extra)];
+  const numbers = [
+    ...SHAPE.map((name) => shape[name]),
+    across,
+    groups,
+    ...kernel.extra.map((name) => extra[name]),
+  ];
   return { source, workgroups: groups * across * Math.ceil(shape.P / tile.rows), shape: numbers };
 }
 
@@ -254,9 +266,4 @@ function productBlock(
     return `{ let w = w${t}[${channel}]; ${sums.join(' ')} }`;
   });
   return `      { ${broadcasts.join(' ')}\n      ${products.join('\n      ')} }`;
-}
-
-function storeCall({ columns }: Tile, i: number): string {
-  const [p, q] = [`first_p + ${Math.floor(i / columns)}`, `first_q + ${i % columns}`];
-  return `  if (${p} < shape.P && ${q} < shape.Q) { store(n, k, ${p}, ${q}, y${i}); }`;
 }

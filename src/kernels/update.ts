@@ -2,7 +2,7 @@
 // autograd: they have no gradient, they change their inputs in place, and the tape records them last.
 
 import adamSource from './adam.wgsl';
-import { elements, type Pass, perElement, perSample, type Shape } from './op.ts';
+import { elements, type Pass, perSample, type Shape } from './op.ts';
 import { ADAM } from './reference.ts';
 import tickSource from './tick.wgsl';
 
@@ -14,25 +14,31 @@ export interface Update {
   pass: Pass;
 }
 
-/** Adam ascent on p [N,...] with moments m, v and gradient g of the same shape; `rates` [steps,2], `clock` u32 [1]. */
-export const adam = (p: Shape): Update => ({
-  name: 'adam',
-  source: adamSource,
-  constants: {
-    SIZE: perSample(p) / 4,
-    BETA1: ADAM.beta1,
-    BETA2: ADAM.beta2,
-    GAIN1: 1 - ADAM.beta1,
-    GAIN2: 1 - ADAM.beta2,
-    EPS: ADAM.eps,
-  },
-  pass: {
-    entryPoint: 'update',
-    bindings: ['p', 'm', 'v', 'g', 'rates', 'clock'],
-    invocations: [perSample(p) / 4, p[0]],
-    flops: 12 * elements(p),
-  },
-});
+/**
+ * Adam ascent on p [N,...] with moments m, v and gradient g of the same shape; `rates` [steps,2], `clock` u32 [1].
+ * The text reads the same with vectors for numbers, and runs twice as fast: so it does where four divide the size.
+ */
+export const adam = (p: Shape): Update => {
+  const width = perSample(p) % 4 === 0 ? 4 : 1;
+  return {
+    name: 'adam',
+    source: width === 4 ? adamSource.replaceAll('array<f32>', 'array<vec4f>') : adamSource,
+    constants: {
+      SIZE: perSample(p) / width,
+      BETA1: ADAM.beta1,
+      BETA2: ADAM.beta2,
+      GAIN1: 1 - ADAM.beta1,
+      GAIN2: 1 - ADAM.beta2,
+      EPS: ADAM.eps,
+    },
+    pass: {
+      entryPoint: 'update',
+      bindings: ['p', 'm', 'v', 'g', 'rates', 'clock'],
+      invocations: [perSample(p) / width, p[0]],
+      flops: 12 * elements(p),
+    },
+  };
+};
 
 /** The step size and the root's correction at time t >= 1, in float64: see adam.wgsl. */
 export const adamRates = (learningRate: number, t: number): [number, number] => [

@@ -1,12 +1,13 @@
 // Every op of the image on the GPU against float64: at the sizes of a 224 x 224 visualisation, and awkward ones.
 
-import { afterAll, beforeAll, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { Gpu } from '../../src/engine/device.ts';
 import type { Warp } from '../../src/kernels/imageReference.ts';
 import {
   colourCase,
   columnsCase,
   normalizeCase,
+  packedImageCase,
   padCase,
   rowsCase,
   spectrumCase,
@@ -50,7 +51,7 @@ const rounded = (size: number, zoom = 1) => {
 
 const identity = exact(1, 0, 0, 0, 1, 0);
 
-/** Both kernels of the spectrum run these: the readable one, and the one for SIMD adapters. */
+/** The plain kernels run these, and the SIMD kernels the whole transform at the same sizes. */
 const spectra: [typeof spectrumCase, batch: Pair, frame: Pair, window?: Pair, steps?: number][] = [
   [columnsCase, [1, 3], [224, 224]],
   [columnsCase, [2, 3], [224, 224], [43, 43], 2],
@@ -75,6 +76,10 @@ const spectra: [typeof spectrumCase, batch: Pair, frame: Pair, window?: Pair, st
   [spectrumCase, [1, 3], [224, 224]],
   [spectrumCase, [2, 3], [224, 224], [61, 43], 2],
   [spectrumCase, [3, 2], [9, 7], [4, 5], 2],
+  [spectrumCase, [2, 3], [12, 10], [12, 10], 3],
+  [spectrumCase, [2, 2], [20, 33], [7, 32], 4],
+  [spectrumCase, [1, 3], [64, 64], [63, 1], 4],
+  [spectrumCase, [2, 1], [4, 4], [3, 3], 4],
 ];
 
 const cases: OpCase[] = [
@@ -243,6 +248,13 @@ const cases: OpCase[] = [
 
 for (const row of cases) test(row.name, () => checkOp(gpu, row));
 
-for (const [make, batch, frame, window, steps] of spectra)
-  test(`${make(batch, frame, window, steps).name}, SIMD`, (context) =>
-    checkOp(gpu, make(batch, frame, window, steps, simdLanes(gpu, context))));
+describe('for SIMD adapters', () => {
+  for (const [, batch, frame, window, steps] of spectra)
+    test(spectrumCase(batch, frame, window, steps, 8).name, (context) =>
+      checkOp(gpu, spectrumCase(batch, frame, window, steps, simdLanes(gpu, context))),
+    );
+  for (const row of cases.filter((row) => /^(warp|pad|colour|normalize)/.test(row.name))) {
+    const packed = packedImageCase(row);
+    test(packed.name, () => checkOp(gpu, packed));
+  }
+});

@@ -10,6 +10,7 @@ import {
   linearCase,
   maxPoolCase,
   objectiveCase,
+  packedMaxPoolCase,
   reluCase,
 } from '../support/opCases.ts';
 import { checkOp, type OpCase } from '../support/opCheck.ts';
@@ -21,26 +22,31 @@ beforeAll(async () => {
 });
 afterAll(() => gpu?.close());
 
+const pools: Parameters<typeof maxPoolCase>[] = [
+  [[1, 64, 112, 112], 3, 2, 1],
+  [[1, 1, 1, 1], 3, 2, 1],
+  [[1, 1, 1, 1], 1, 1, 0],
+  [[2, 3, 1, 5], 3, 2, 1],
+  [[3, 5, 7, 9], 3, 2, 1],
+  [[8, 2, 8, 6], 3, 2, 1],
+  [[1, 2, 9, 7], 2, 2, 0],
+  [[1, 2, 9, 7], 2, 1, 0],
+  [[1, 3, 11, 13], 3, 1, 1],
+  [[1, 3, 11, 13], 3, 3, 1],
+  [[1, 3, 10, 6], 4, 3, [3, 0, 1, 2]],
+  [[2, 2, 7, 12], 3, 2, [0, 1, 1, 0]],
+  [[2, 2, 12, 9], 3, 2, [-1, -2, 1, 0]],
+  [[1, 2, 12, 9], 3, 2, [1, 1, -3, -2]],
+  [[1, 2, 14, 14], 3, 2, [-5, -4, -4, -5]],
+  [[1, 2, 9, 9], 5, 2, 2],
+  [[3, 4, 9, 9], 3, 2, 1, true],
+  [[1, 4, 8, 11], 3, 1, [2, 0, 0, 2], true],
+  [[2, 64, 6, 6], 2, 2, [0, 1, 0, 1], true],
+];
+
 const cases: OpCase[] = [
-  maxPoolCase([1, 64, 112, 112], 3, 2, 1),
-  maxPoolCase([1, 1, 1, 1], 3, 2, 1),
-  maxPoolCase([1, 1, 1, 1], 1, 1, 0),
-  maxPoolCase([2, 3, 1, 5], 3, 2, 1),
-  maxPoolCase([3, 5, 7, 9], 3, 2, 1),
-  maxPoolCase([8, 2, 8, 6], 3, 2, 1),
-  maxPoolCase([1, 2, 9, 7], 2, 2, 0),
-  maxPoolCase([1, 2, 9, 7], 2, 1, 0),
-  maxPoolCase([1, 3, 11, 13], 3, 1, 1),
-  maxPoolCase([1, 3, 11, 13], 3, 3, 1),
-  maxPoolCase([1, 3, 10, 6], 4, 3, [3, 0, 1, 2]),
-  maxPoolCase([2, 2, 7, 12], 3, 2, [0, 1, 1, 0]),
-  maxPoolCase([2, 2, 12, 9], 3, 2, [-1, -2, 1, 0]),
-  maxPoolCase([1, 2, 12, 9], 3, 2, [1, 1, -3, -2]),
-  maxPoolCase([1, 2, 14, 14], 3, 2, [-5, -4, -4, -5]),
-  maxPoolCase([1, 2, 9, 9], 5, 2, 2),
-  maxPoolCase([3, 4, 9, 9], 3, 2, 1, true),
-  maxPoolCase([1, 4, 8, 11], 3, 1, [2, 0, 0, 2], true),
-  maxPoolCase([2, 64, 6, 6], 2, 2, [0, 1, 0, 1], true),
+  ...pools.map((settings) => maxPoolCase(...settings)),
+  ...pools.map((settings) => packedMaxPoolCase(...settings)),
   ...STAGES.flatMap(({ C, size, summed }) => [
     batchNormCase([1, C, size, size]),
     reluCase([1, C, size, size]),

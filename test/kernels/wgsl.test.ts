@@ -5,20 +5,21 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { add } from '../../src/kernels/add.ts';
 import { batchNorm } from '../../src/kernels/batchNorm.ts';
-import { colour } from '../../src/kernels/colour.ts';
+import { colour, packedColour } from '../../src/kernels/colour.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { globalAveragePool } from '../../src/kernels/globalAveragePool.ts';
 import { linear } from '../../src/kernels/linear.ts';
-import { maxPool } from '../../src/kernels/maxPool.ts';
-import { normalize } from '../../src/kernels/normalize.ts';
+import { maxPool, packedMaxPool } from '../../src/kernels/maxPool.ts';
+import { normalize, packedNormalize } from '../../src/kernels/normalize.ts';
 import { objective } from '../../src/kernels/objective.ts';
 import { type Pass, type Recipe, WORKGROUP_SIZE } from '../../src/kernels/op.ts';
-import { pad } from '../../src/kernels/pad.ts';
+import { pack, unpack } from '../../src/kernels/pack.ts';
+import { packedPad, pad } from '../../src/kernels/pad.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
 import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
 import { adam, advance, trace } from '../../src/kernels/update.ts';
-import { warp } from '../../src/kernels/warp.ts';
+import { packedWarp, warp } from '../../src/kernels/warp.ts';
 
 const folder = fileURLToPath(new URL('../../src/kernels/', import.meta.url));
 const files = readdirSync(folder).filter((name) => name.endsWith('.wgsl'));
@@ -32,6 +33,7 @@ interface Kernel {
 }
 
 const x = [2, 3, 6, 5];
+const packed = [2, 1, 6, 20];
 const square = [0, 0, 0, 0] as const;
 const op = ({ name, source }: { name: string; source: string }, recipe: Recipe): [string, Kernel] => [
   name,
@@ -54,6 +56,16 @@ const kernels = new Map<string, Kernel>([
   op(maxPool, maxPool.recipe({ x }, { size: 2, stride: 2, pad: square })),
   op(normalize, normalize.recipe({ x }, {})),
   op(objective, objective.recipe({ x, channels: [2] }, { region: [0, 0, 1, 1] })),
+  op(pack, pack.recipe({ x }, {})),
+  op(unpack, unpack.recipe({ x: packed }, { channels: 3 })),
+  op(packedColour, packedColour.recipe({ x }, {})),
+  op(packedMaxPool, packedMaxPool.recipe({ x: packed }, { size: 2, stride: 2, pad: square })),
+  op(packedNormalize, packedNormalize.recipe({ x: packed }, {})),
+  op(
+    packedPad,
+    packedPad.recipe({ x: packed, placements: [1, 2, 4], clock }, { frame: [6, 5], size: [8, 8] }),
+  ),
+  op(packedWarp, packedWarp.recipe({ x: packed, maps: [1, 2, 10], clock }, { size: [6, 5] })),
   op(pad, pad.recipe({ x, placements: [1, 2, 4], clock }, { frame: [6, 5], size: [8, 8] })),
   op(relu, relu.recipe({ x }, {})),
   op(
@@ -115,7 +127,9 @@ describe.each(files)('%s', (file) => {
 });
 
 describe.each([...kernels])('%s', (_, { source, constants, passes }) => {
-  const declared = [...source.matchAll(/var<storage,\s*\w+>\s*(\w+)/g)].map(([, name]) => name);
+  const declared = [...source.matchAll(/@binding\(\d+\) var(?:<storage,\s*\w+>)?\s*(\w+)/g)].map(
+    ([, name]) => name,
+  );
   const overrides = [...source.matchAll(/^override (\w+)/gm)].map(([, name]) => name);
 
   test('names entry points of the file, all of those of an op', () => {
@@ -129,7 +143,9 @@ describe.each([...kernels])('%s', (_, { source, constants, passes }) => {
     for (const { entryPoint, bindings } of passes) {
       const body = bodyOf(source, entryPoint);
       // pad and warp read x in a function that only forward calls
-      const used = declared.filter((name) => new RegExp(`(?<![.\\w])${name}\\[`).test(body));
+      const used = declared.filter((name) =>
+        new RegExp(`(?<![.\\w])${name}\\[|textureLoad\\(${name},`).test(body),
+      );
       expect(declared, entryPoint).toEqual(expect.arrayContaining([...bindings]));
       for (const name of bindings) expect(used, `${entryPoint} uses ${name}`).toContain(name);
       for (const name of used)

@@ -1,14 +1,19 @@
 // The ops of the image as cases for checkOp. Their tables have one row per step and sample, so each case runs
 // several steps of the clock with other origins, placements or maps in every one of them.
 
-import { colour } from '../../src/kernels/colour.ts';
+import type { Tape } from '../../src/engine/tape.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import { colour, packedColour } from '../../src/kernels/colour.ts';
 import * as I from '../../src/kernels/imageReference.ts';
-import { normalize } from '../../src/kernels/normalize.ts';
-import { pad } from '../../src/kernels/pad.ts';
+import { normalize, packedNormalize } from '../../src/kernels/normalize.ts';
+import type { Op } from '../../src/kernels/op.ts';
+import { pack, unpack } from '../../src/kernels/pack.ts';
+import { packedPad, pad } from '../../src/kernels/pad.ts';
 import { type Array64, zeros } from '../../src/kernels/reference.ts';
 import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
 import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
-import { WARP_FIELDS, warp } from '../../src/kernels/warp.ts';
+import { packedWarp, WARP_FIELDS, warp } from '../../src/kernels/warp.ts';
+import { foldSpectrum, windowColumns, windowRows } from '../../src/kernels/windowSpectrum.ts';
 import { between, filled, generator, randomArray } from './arrays.ts';
 import type { Pair, Quad } from './opCases.ts';
 import type { OpCase } from './opCheck.ts';
@@ -52,14 +57,8 @@ function randomOrigins(name: string, steps: number, N: number, [H, W]: Pair, siz
 }
 
 /** Window of `size` of an H x W picture, N samples of C channels. */
-export function columnsCase(
-  [N, C]: Pair,
-  [H, W]: Pair,
-  size: Pair = [H, W],
-  steps = 1,
-  lanes?: number,
-): OpCase {
-  const name = `spectrumColumns ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps${lanes ? ', SIMD' : ''}`;
+export function columnsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps = 1): OpCase {
+  const name = `spectrumColumns ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps`;
   const p = randomArray(name, [N, C, H, I.spectrumColumnCount(W), 2]);
   const scale = I.frequencyScale(H, W);
   const { table: origins, window } = randomOrigins(name, steps, N, [H, W], size);
@@ -69,7 +68,7 @@ export function columnsCase(
     tables: { scale, turns: turnsOf(H), origins },
     steps,
     record: (tape, { p, scale, turns, origins, clock }) =>
-      tape.apply(spectrumColumns, { p, scale, turns, origins, clock }, { rows: size[0], lanes }),
+      tape.apply(spectrumColumns, { p, scale, turns, origins, clock }, { rows: size[0] }),
     forward: (step) => perSample(N, (n) => I.spectrumColumns(sample(p, n), scale, window(step, n))),
     backward: (dy, step) => ({
       p: perSample(N, (n) => I.spectrumColumnsBackwardP(sample(dy, n), sample(p, n), scale, window(step, n))),
@@ -77,8 +76,8 @@ export function columnsCase(
   };
 }
 
-export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps = 1, lanes?: number): OpCase {
-  const name = `spectrumRows ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps${lanes ? ', SIMD' : ''}`;
+export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps = 1): OpCase {
+  const name = `spectrumRows ${N}x${C} of ${H}x${W}, window ${show(size)}, ${steps} steps`;
   const z = randomArray(name, [N, C, size[0], I.spectrumColumnCount(W), 2]);
   const { table: origins, window } = randomOrigins(name, steps, N, [H, W], size);
   return {
@@ -87,7 +86,7 @@ export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps 
     tables: { turns: turnsOf(W), origins },
     steps,
     record: (tape, { z, turns, origins, clock }) =>
-      tape.apply(spectrumRows, { z, turns, origins, clock }, { frame: [H, W], columns: size[1], lanes }),
+      tape.apply(spectrumRows, { z, turns, origins, clock }, { frame: [H, W], columns: size[1] }),
     forward: (step) => perSample(N, (n) => I.spectrumRows(sample(z, n), H, W, window(step, n))),
     backward: (dy, step) => ({
       z: perSample(N, (n) => I.spectrumRowsBackwardZ(sample(dy, n), sample(z, n), H, W, window(step, n))),
@@ -95,7 +94,7 @@ export function rowsCase([N, C]: Pair, [H, W]: Pair, size: Pair = [H, W], steps 
   };
 }
 
-/** Both halves in turn: the whole inverse transform, and its gradient. */
+/** The whole inverse transform, and its gradient: both halves in turn, or with `lanes` the kernels for SIMD adapters. */
 export function spectrumCase(
   [N, C]: Pair,
   [H, W]: Pair,
@@ -117,10 +116,16 @@ export function spectrumCase(
     tables: { scale, vertical: turnsOf(H), horizontal: turnsOf(W), origins },
     steps,
     record(tape, { p, scale, vertical, horizontal, origins, clock }) {
-      const first = { p, scale, turns: vertical, origins, clock };
-      const z = tape.apply(spectrumColumns, first, { rows: size[0], lanes });
-      const settings = { frame: [H, W], columns: size[1], lanes } as const;
-      return tape.apply(spectrumRows, { z, turns: horizontal, origins, clock }, settings);
+      const tables = { turns: vertical, origins, clock };
+      const frame = [H, W] as const;
+      if (lanes) {
+        const settings = { frame, window: size, lanes };
+        const q = tape.apply(foldSpectrum, { p, scale, ...tables }, settings);
+        const z = tape.apply(windowColumns, { p: q, across: horizontal, ...tables }, settings);
+        return tape.apply(windowRows, { z, across: horizontal, origins, clock }, settings);
+      }
+      const z = tape.apply(spectrumColumns, { p, scale, ...tables }, { rows: size[0] });
+      return tape.apply(spectrumRows, { z, turns: horizontal, origins, clock }, { frame, columns: size[1] });
     },
     forward: (step) => perSample(N, (n) => raw(sample(p, n), window(step, n))),
     backward: (dy, step) => ({ p: perSample(N, (n) => back(sample(dy, n), sample(p, n), window(step, n))) }),
@@ -204,5 +209,30 @@ export function normalizeCase(shape: Quad): OpCase {
     forward: () => I.normalize(x).data,
     backward: (dy) => ({ x: I.normalizeBackwardX(dy).data }),
     bounds: { forward: 5e-6, backward: 5e-6 },
+  };
+}
+
+/** The ops of packed images, and the planar ones they stand for. */
+const PACKED = new Map<Op<never>, Op<never>>([
+  [warp, packedWarp],
+  [pad, packedPad],
+  [normalize, packedNormalize],
+] as unknown as [Op<never>, Op<never>][]);
+
+/** A case of one to four channels, with its image packed before the op and unpacked after it. */
+export function packedImageCase(given: OpCase): OpCase {
+  const channels = given.inputs.x.shape[1];
+  const apply =
+    (tape: Tape) =>
+    (op: Op<never>, { x, ...tables }: Record<string, Tensor>, settings: never) => {
+      if (op === (colour as unknown))
+        return tape.apply(unpack, { x: tape.apply(packedColour, { x }) }, { channels });
+      const y = tape.apply(PACKED.get(op)!, { x: tape.apply(pack, { x }), ...tables }, settings);
+      return tape.apply(unpack, { x: y }, { channels });
+    };
+  return {
+    ...given,
+    name: `${given.name}, packed`,
+    record: (tape, inputs) => given.record({ apply: apply(tape) } as unknown as Tape, inputs),
   };
 }

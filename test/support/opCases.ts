@@ -6,8 +6,9 @@ import { batchNorm } from '../../src/kernels/batchNorm.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { globalAveragePool } from '../../src/kernels/globalAveragePool.ts';
 import { linear } from '../../src/kernels/linear.ts';
-import { maxPool } from '../../src/kernels/maxPool.ts';
+import { maxPool, packedMaxPool } from '../../src/kernels/maxPool.ts';
 import { objective } from '../../src/kernels/objective.ts';
+import { pack, unpack } from '../../src/kernels/pack.ts';
 import * as R from '../../src/kernels/reference.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { randomArray, randomIntegers } from './arrays.ts';
@@ -81,6 +82,25 @@ export function maxPoolCase(
     // 2^-24 * 8, and half of the pixels or more have none, so the rms is about 0.5
     bounds: { forward: 0, backward: 3e-6 },
     integers: { name: 'argmax', expected: argmax.data },
+  };
+}
+
+/** The same for packed tensors; the ReLU that follows is part of it. */
+export function packedMaxPoolCase(...parameters: Parameters<typeof maxPoolCase>): OpCase {
+  const given = maxPoolCase(...parameters);
+  const [shape, size, stride, padding] = parameters;
+  const settings = { size, stride, pad: typeof padding === 'number' ? all(padding) : padding };
+  const y = R.relu({ shape, data: Float64Array.from(given.forward(0) as ArrayLike<number>) }).data;
+  return {
+    ...given,
+    name: `${given.name}, packed`,
+    record: (tape, { x }) => {
+      const pooled = tape.apply(packedMaxPool, { x: tape.apply(pack, { x }) }, settings);
+      return tape.apply(unpack, { x: pooled }, { channels: shape[1] });
+    },
+    forward: () => y,
+    backward: (dy) => given.backward({ shape: dy.shape, data: dy.data.map((d, i) => (y[i] > 0 ? d : 0)) }, 0),
+    integers: undefined,
   };
 }
 
