@@ -58,7 +58,7 @@ async function rateOf(gpu: Gpu, label: string, source: string, sizes: number[], 
     invocations: [INVOCATIONS, 1] as const,
     flops: 0,
   };
-  const plan = await planOf(gpu, { label, source, pass, constants: {}, operands: { x, y } });
+  const plan = await planOf(gpu, [{ label, source, pass, constants: {}, operands: { x, y } }]);
   try {
     return amount / (await timePlan(gpu, plan, 0.3)).min / 1e6;
   } finally {

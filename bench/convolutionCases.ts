@@ -53,7 +53,8 @@ export function packedIndex([, C, H, W]: readonly number[], index: number): numb
   return ((n * Math.ceil(C / 4) + Math.floor(c / 4)) * H + h) * 4 * W + 4 * w + (c % 4);
 }
 
-function packed({ shape, data }: Array64): Array64 {
+/** The packed array of [N,C,H,W]. */
+export function packed({ shape, data }: Array64): Array64 {
   const result = zeros(...packedShape(shape));
   data.forEach((value, i) => {
     result.data[packedIndex(shape, i)] = value;

@@ -12,8 +12,11 @@ export interface KernelCase {
   name: string;
   /** shape of what it computes */
   shape: readonly number[];
-  dispatch: Dispatch;
-  /** what recorded the dispatch */
+  /** run one after the other, and timed together */
+  dispatches: readonly Dispatch[];
+  /** of the definition; what the dispatches count when absent */
+  flops?: number;
+  /** what recorded the dispatches */
   tape?: Tape;
   result: Tensor;
   /** of the largest error over the rms */
@@ -42,13 +45,15 @@ export const upload = (
     ]),
   );
 
-/** The forward and the backward dispatch of y = record(tape), whose results get buffers of their own. */
+/** The forward and the backward dispatches of y, recorded last on the tape; their results get buffers of their own. */
 export function passesOf(gpu: Gpu, tape: Tape, y: Tensor, dy: Tensor, x: Tensor) {
+  const forward = tape.dispatches.length;
   const dx = tape.backward(y, dy).get(x)!;
   const results = [y, dx].map((tensor) => {
     const { buffer } = createTensor(gpu, tensor.label, tensor.shape);
     tensor.buffer = buffer;
     return tensor;
   });
-  return tape.dispatches.map((dispatch, i) => ({ tape, dispatch, result: results[i] }));
+  const dispatches = [tape.dispatches.slice(0, forward), tape.dispatches.slice(forward)];
+  return dispatches.map((own, i) => ({ tape, dispatches: own, result: results[i] }));
 }

@@ -5,15 +5,20 @@ import { Tape } from '../src/engine/tape.ts';
 import { createTensor, type Tensor } from '../src/engine/tensor.ts';
 import * as image from '../src/kernels/imageReference.ts';
 import { elements } from '../src/kernels/op.ts';
+import { isPacked } from '../src/kernels/pack.ts';
 import { type Array64, adam as adamReference, zeros } from '../src/kernels/reference.ts';
 import { spectrumColumns } from '../src/kernels/spectrumColumns.ts';
 import { spectrumRows } from '../src/kernels/spectrumRows.ts';
 import { adam, adamRates } from '../src/kernels/update.ts';
-import { createSpectrumTables } from '../src/visualization/parametrization.ts';
+import {
+  createSpectrumTables,
+  recordImage,
+  type SpectrumTables,
+} from '../src/visualization/parametrization.ts';
 import { randomArray } from '../test/support/arrays.ts';
 import document from './cases.json';
-import { convolution } from './convolutionCases.ts';
-import { BOUND, type KernelGroup, passesOf, upload } from './kernelCase.ts';
+import { convolution, packed, packedIndex } from './convolutionCases.ts';
+import { BOUND, type KernelCase, type KernelGroup, passesOf, upload } from './kernelCase.ts';
 
 const { convolutions, spectra, adam: adams } = document.kernels;
 
@@ -54,7 +59,8 @@ function spectrumData({ name, N, size, rows }: SpectrumRow) {
 function spectrum(gpu: Gpu, row: SpectrumRow): KernelGroup {
   const { name, N, size, rows } = row;
   const { start, arrays, expected } = spectrumData(row);
-  const { scale, turns, lanes } = createSpectrumTables(gpu, size);
+  const tables = createSpectrumTables(gpu, size);
+  const { scale, turns } = tables;
   const starts = { type: 'u32' as const, data: new Array<number>(2 * N).fill(start) };
   const origins = createTensor(gpu, 'origins', [1, N, 2], starts);
   const clock = createTensor(gpu, 'clock', [1], { type: 'u32' });
@@ -62,17 +68,68 @@ function spectrum(gpu: Gpu, row: SpectrumRow): KernelGroup {
   const { p, z, dz, dy } = tensors;
   p.differentiable = z.differentiable = true;
   const [first, second] = [new Tape(), new Tape()];
-  const columns = first.apply(spectrumColumns, { p, scale, turns, origins, clock }, { rows, lanes });
+  const columns = first.apply(spectrumColumns, { p, scale, turns, origins, clock }, { rows });
   const frame = [size, size] as const;
-  const across = second.apply(spectrumRows, { z, turns, origins, clock }, { frame, columns: rows, lanes });
+  const across = second.apply(spectrumRows, { z, turns, origins, clock }, { frame, columns: rows });
   const passes = [...passesOf(gpu, first, columns, dz, p), ...passesOf(gpu, second, across, dy, z)];
-  const names = ['columns', 'columns backward', 'rows', 'rows backward'];
-  const cases = passes.map((pass, i) => {
+  const names = ['plain columns', 'plain columns backward', 'plain rows', 'plain rows backward'];
+  const cases = passes.map((pass, i): KernelCase => {
     const { shape } = pass.result;
     return { name: `${name}, ${names[i]}`, shape, bound: BOUND, expected: expected[i], ...pass };
   });
-  const results = passes.map(({ result }) => result);
-  return { cases, tensors: [...Object.values(tensors), ...results, origins, clock, scale, turns] };
+  const flops = cases[0].dispatches[0].pass.flops + cases[2].dispatches[0].pass.flops;
+  const whole = imageCases(gpu, row, arrays, flops, p, tables, { origins, clock });
+  const all = [...cases, ...whole.cases];
+  const results = all.map(({ result }) => result);
+  return {
+    cases: all,
+    tensors: [...Object.values(tensors), ...whole.tensors, ...results, origins, clock, scale, turns],
+  };
+}
+
+/**
+ * From the spectrum to the window of the image and back, colours included, by the kernels that the adapter gets. Two
+ * transforms one after the other: twice the bound of one.
+ */
+function imageCases(
+  gpu: Gpu,
+  { name, N, size, rows }: SpectrumRow,
+  arrays: { p: Array64; dy: Array64 },
+  flops: number,
+  p: Tensor,
+  tables: SpectrumTables,
+  places: { origins: Tensor; clock: Tensor },
+): KernelGroup {
+  const tape = new Tape();
+  const y = recordImage(tape, p, tables, rows, places);
+  const inTexels = isPacked(y);
+  const dy = createTensor(gpu, 'dy', y.shape, { data: (inTexels ? packed(arrays.dy) : arrays.dy).data });
+  const start = Math.floor((size - rows) / 2);
+  const window = { origin: [start, start], size: [rows, rows] } as const;
+  const scale = image.frequencyScale(size, size);
+  const z = image.spectrumColumns(last(arrays.p), scale, window);
+  const rgb = image.colour(image.spectrumRows(z, size, size, window));
+  const raw = image.colourBackwardX(last(arrays.dy), rgb);
+  const dz = image.spectrumRowsBackwardZ(raw, z, size, size, window);
+  const dp = image.spectrumColumnsBackwardP(dz, last(arrays.p), scale, window);
+  const cases = passesOf(gpu, tape, y, dy, p).map((pass, i): KernelCase => {
+    const [{ data }, { shape }] = [
+      [rgb, arrays.dy],
+      [dp, arrays.p],
+    ][i];
+    const indices = Array.from(data, (_, j) => (N - 1) * data.length + j);
+    const at = i === 0 && inTexels ? indices.map((index) => packedIndex(shape, index)) : indices;
+    const expected = { indices: at, values: data };
+    return {
+      name: `${name}, image${i === 0 ? '' : ' backward'}`,
+      shape,
+      bound: 2 * BOUND,
+      flops,
+      expected,
+      ...pass,
+    };
+  });
+  return { cases, tensors: [dy] };
 }
 
 /** The last sample of a batch, as a batch of one. */
@@ -98,7 +155,7 @@ function adamCase(gpu: Gpu, { name, N, size }: (typeof adams)[number]): KernelGr
   const result = {
     name,
     shape,
-    dispatch,
+    dispatches: [dispatch],
     result: tensors.p,
     bound: 1e-6,
     bytes,

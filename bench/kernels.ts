@@ -54,11 +54,11 @@ export async function* benchKernels(
 
 async function benchKernel(
   gpu: Gpu,
-  { name, shape, tape, dispatch, result, bound, bytes: known, expected }: KernelCase,
+  { name, shape, tape, dispatches, flops, result, bound, bytes, expected }: KernelCase,
   ceilings: Ceilings,
   seconds: number,
 ): Promise<KernelRow> {
-  const plan = await planOf(gpu, dispatch, tape);
+  const plan = await planOf(gpu, dispatches, tape);
   try {
     submit(gpu, [plan]);
     const found = await read(gpu, result);
@@ -66,8 +66,14 @@ async function benchKernel(
     const validation = { valid: error <= bound, error, bound };
     if (!validation.valid) return { name, shape, validation };
     const ms = await timePlan(gpu, plan, seconds);
-    const { pass } = dispatch;
-    return { name, shape, validation, ms, ...ratesOf(ms, pass.flops, known ?? bytesOf(dispatch), ceilings) };
+    const sum = (of: (dispatch: Dispatch) => number) => dispatches.reduce((total, one) => total + of(one), 0);
+    return {
+      name,
+      shape,
+      validation,
+      ms,
+      ...ratesOf(ms, flops ?? sum(({ pass }) => pass.flops), bytes ?? sum(bytesOf), ceilings),
+    };
   } finally {
     plan.destroy();
   }

@@ -44,6 +44,7 @@ export async function networkCommand(options: NetworkCommand, root: string): Pro
   const peers = new Map<string, Child>();
   try {
     announce(gpu);
+    const around = surroundings(gpu, root); // before the peers load the machine themselves
     const infos: Record<string, PeerInfo> = {};
     for (const name of options.against) {
       const { child, info } = await open(name, options.python, root, exchange);
@@ -53,7 +54,8 @@ export async function networkCommand(options: NetworkCommand, root: string): Pro
         `${info.name} ${info.version} on ${info.adapter}${info.vectorWidth ? `, ${info.vectorWidth} bits` : ''}`,
       );
     }
-    const started = { kind: 'network', date: new Date().toISOString(), ...surroundings(gpu, root, infos) };
+    const versions = { ...around.versions, ...infos };
+    const started = { kind: 'network', date: new Date().toISOString(), ...around, versions };
     say(NETWORK_HEADER);
     const rows = [];
     const cache = join(root, 'node_modules/.cache/streamscope');

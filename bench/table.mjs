@@ -107,7 +107,8 @@ function scaling({ units, taps, lines }) {
     percent(worst, 1),
     number(r2, 4),
   ]);
-  return table(['line', 'points', 'fit', 'residual over the mean', 'worst point', 'R²'], rows);
+  const chart = '![Time and memory of a step against units, and time against work](docs/scaling.svg)';
+  return `${chart}\n\n${table(['line', 'points', 'fit', 'residual over the mean', 'worst point', 'R²'], rows)}`;
 }
 
 const isAggregate = ({ name }) => name.startsWith('network convolutions');
@@ -146,9 +147,18 @@ function documentsOf(folder, given) {
   return Object.keys(KINDS).flatMap((kind) => documents.filter((document) => document.kind === kind));
 }
 
+/** Other programs hit PyTorch harder than us: its threads spin while they wait for each other. */
+function warning({ machine: { load, cores } }) {
+  if (!(load > 0.75 * cores)) return '';
+  return `\n\nOther programs were running (load ${number(load, 1)} on ${cores} cores): times are too long, and ratios compare nothing.`;
+}
+
 const render = (documents, view) =>
   documents
-    .map((doc) => `### ${KINDS[doc.kind].title}\n\n${facts(doc)}\n\n${KINDS[doc.kind][view](doc)}`)
+    .map(
+      (doc) =>
+        `### ${KINDS[doc.kind].title}\n\n${facts(doc)}${warning(doc)}\n\n${KINDS[doc.kind][view](doc)}`,
+    )
     .join('\n\n');
 
 function splice(readme, text) {

@@ -10,12 +10,12 @@ import { type Summary, summarize } from './samples.ts';
 const SAMPLE_MS = 20;
 const SAMPLES = 7;
 
-/** A plan of one dispatch, which may be one that `from` recorded. Tensors that own no buffer get one of the plan's. */
-export function planOf(gpu: Gpu, dispatch: Dispatch, from?: Tape): Promise<Plan> {
+/** A plan of some dispatches, which may be some that `from` recorded. Tensors that own no buffer get one of the plan's. */
+export function planOf(gpu: Gpu, dispatches: readonly Dispatch[], from?: Tape): Promise<Plan> {
   const tape = new Tape();
-  tape.dispatches.push(dispatch);
-  for (const [tensor, values] of from?.tables ?? [])
-    if (Object.values(dispatch.operands).includes(tensor)) tape.tables.set(tensor, values);
+  tape.dispatches.push(...dispatches);
+  const used = new Set(dispatches.flatMap(({ operands }) => Object.values(operands)));
+  for (const [tensor, values] of from?.tables ?? []) if (used.has(tensor)) tape.tables.set(tensor, values);
   return Plan.compile(gpu, tape);
 }
 

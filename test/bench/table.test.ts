@@ -101,4 +101,10 @@ test('every kind of result has a table', () => {
     'an adapter (software), 8 lanes; 2 cores of a CPU, load 0.5',
   ])
     expect(stdout).toContain(cell);
+  expect(stdout).not.toContain('compare nothing');
+  const loaded = join(folder, 'loaded.json');
+  const machine = { ...facts.machine, load: 1.9 };
+  writeFileSync(loaded, JSON.stringify({ kind: 'network', ...facts, machine, ...documents.network }));
+  expect(table(loaded).stdout).toContain('load 1.9 on 2 cores');
+  expect(table(loaded).stdout).toContain('compare nothing');
 });
