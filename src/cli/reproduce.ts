@@ -24,7 +24,7 @@ import { analyze } from './analyze.ts';
 import { type CampaignOptions, runCampaign } from './campaign.ts';
 import { collect } from './collect.ts';
 import { collectedFile, placeFiles } from './collected.ts';
-import { readBytes, writeAtomically } from './files.ts';
+import { filesBelow, readBytes, writeAtomically } from './files.ts';
 import { type OpenWeights, openWeights } from './model.ts';
 import { NAMED, type RequestOptions, requestOf, writePlan } from './plan.ts';
 import { writeReport } from './report.ts';
@@ -129,14 +129,28 @@ function responsesStage(run: Run, block: Block): Stage {
 const sidecarsOf = ({ options, opened }: Run, tasks: readonly ImageTask[]): string[] =>
   tasks.map((task) => relative(options.out, pathsOf(options.out, opened.network.name, task).json));
 
-const measurementsOf = ({ plan }: Run): string[] =>
-  plan.blocks.map((block) => join('measurements', block, 'block.json'));
+/** Paths below the run folder of all files in one of its folders. */
+const filesIn = async (out: string, folder: string): Promise<string[]> =>
+  (await filesBelow(join(out, folder))).map((path) => join(folder, path));
+
+/** What the analysis reads: all that was measured in the folder, also by earlier runs and by ablations. */
+async function recordsOf({ options: { out }, opened }: Run): Promise<string[]> {
+  const records = [...(await filesIn(out, 'measurements')), ...(await filesIn(out, 'ablation'))];
+  return [
+    relative(out, collectedFile(out, opened.network)),
+    ...records.filter((path) => path.endsWith('.json') && !path.endsWith('.partial.json')),
+  ];
+}
+
+/** Sidecars of all images in the folder: any of them may be in a grid. */
+const picturesOf = async ({ options: { out }, opened }: Run): Promise<string[]> =>
+  (await filesIn(out, opened.network.name)).filter((path) => /\d+_distill_\w+\.json$/.test(path));
 
 /** Every metric: RUN/report.json, channels.csv. */
 const analyzeStage = (run: Run): Stage => ({
   name: 'analyze',
   settings: {},
-  reads: () => measurementsOf(run),
+  reads: () => recordsOf(run),
   run: async () => (await analyze({ run: run.options.out })).files,
 });
 
@@ -160,12 +174,7 @@ async function namedImages({ options, opened }: Run): Promise<ImageTask[]> {
 const reportStage = (run: Run): Stage => ({
   name: 'report',
   settings: { photographs: run.options.images !== undefined },
-  reads: async () => {
-    const { network } = run.opened;
-    const named = run.options.display === NAMED ? await namedImages(run) : [];
-    const pictures = sidecarsOf(run, [...planImages(network, run.request), ...named]);
-    return ['report.json', ...measurementsOf(run), ...pictures];
-  },
+  reads: async () => ['report.json', ...(await recordsOf(run)), ...(await picturesOf(run))],
   run: async () => (await writeReport({ run: run.options.out, images: run.options.images })).files,
 });
 
