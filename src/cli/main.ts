@@ -129,7 +129,9 @@ function makeProgram(): Command {
 
   program
     .command('collect')
-    .description('what taps answer to a folder of photographs: all channels, the strongest and weakest images')
+    .description(
+      'what taps answer to a folder of photographs: all channels, the strongest and weakest images',
+    )
     .requiredOption('--weights <file>', '.pth or .safetensors')
     .requiredOption('--images <folder>', 'images, or one folder of images per class')
     .requiredOption('--out <folder>', 'the run folder')
@@ -155,11 +157,18 @@ function makeProgram(): Command {
     .addOption(choice('--tap <role>', 'where in the block', ['I', 'B', 'O'], 'O'))
     .addOption(choice('--replacement <kind>', 'what channels hold instead', ['mean', 'zero'], 'mean'))
     .addOption(
-      new Option('--mean <kind>', 'of max(x, 0) (default at sums), of x, or max(mean of x, 0)').choices(MEANS),
+      new Option('--mean <kind>', 'of max(x, 0) (default at sums), of x, or max(mean of x, 0)').choices(
+        MEANS,
+      ),
     )
     .option('--scales <list>', '1 first; 1.5 magnifies twofold', numbers, [1, 1.1, 1.2, 1.3, 1.4, 1.5])
     .option('--trials <n>', 'accepted random controls', wholeNumber('--trials', 1), 10)
-    .option('--margin <points>', "how far a control's accuracy may exceed, unscaled", notNegative('--margin'), 1)
+    .option(
+      '--margin <points>',
+      "how far a control's accuracy may exceed, unscaled",
+      notNegative('--margin'),
+      1,
+    )
     .option('--draws <n>', 'controls drawn at most', wholeNumber('--draws', 1), 200)
     .option('--seed <n>', 'of the controls', wholeNumber('--seed', 0), 0)
     .option('--classes <file>', "the network's classes: a line each, the folder's name first")
