@@ -11,6 +11,7 @@ import { WARP_FIELDS, warp } from '../kernels/warp.ts';
 import {
   createSpectrumTables,
   destroySpectrumTables,
+  planarImage,
   recordImage,
 } from '../visualization/parametrization.ts';
 import {
@@ -89,10 +90,13 @@ async function* verifyParametrization({ gpu, goldens }: VerifyContext): AsyncGen
     const cotangent = gradientName ? await goldens.load(cotangentName) : undefined;
     const tables = createSpectrumTables(gpu, size);
     const record: Recording = (tape, p, table) =>
-      recordImage(tape, p, tables, size, {
-        origins: table('origins', [1, 1, 2], [0, 0], 'u32'),
-        clock: table('clock', [1], [0], 'u32'),
-      });
+      planarImage(
+        tape,
+        recordImage(tape, p, tables, size, {
+          origins: table('origins', [1, 1, 2], [0, 0], 'u32'),
+          clock: table('clock', [1], [0], 'u32'),
+        }),
+      );
     const { y, dx } = await run(gpu, spectrum.shape, spectrum.data, record, cotangent?.data);
     destroySpectrumTables(gpu, tables);
     const expected = await goldens.load(name);

@@ -15,6 +15,7 @@ export function openGpu(): GPU {
 }
 
 export const host = 'browser';
+export const kernelsAsked: string | undefined = undefined;
 export const debugLevel = 0;
 
 /** Awaits a promise of the GPU. */

@@ -3,18 +3,30 @@
 // life of the process, or every run crashes. And Dawn waits by spinning on setImmediate, which takes a core
 // away from a software adapter; a 1 ms timer in its place halves the time of a step there.
 
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 
 Object.assign(globalThis, globals);
 
-// Mesa's software driver runs 256 bits wide unless told otherwise (STREAMSCOPE_LANES=16: 512). Its shader cache does
-// not know the width, and silently runs code of the wrong one: every width gets a cache of its own.
-if (process.env.STREAMSCOPE_LANES)
-  process.env.LP_NATIVE_VECTOR_WIDTH = `${32 * Number(process.env.STREAMSCOPE_LANES)}`;
+// Mesa's software driver runs 256 bits wide unless told otherwise. Our kernels want all the CPU has: 16 lanes where there
+// is AVX-512 (STREAMSCOPE_LANES=8 or 16 decides by hand). Its shader cache does not know the width, and silently runs
+// code of the wrong one: every width gets a cache of its own.
+const lanes = process.env.STREAMSCOPE_LANES ?? (hasWideVectors() ? 16 : undefined);
+if (process.env.STREAMSCOPE_LANES) process.env.LP_NATIVE_VECTOR_WIDTH = `${32 * Number(lanes)}`;
+else if (lanes) process.env.LP_NATIVE_VECTOR_WIDTH ??= `${32 * Number(lanes)}`;
 const width = process.env.LP_NATIVE_VECTOR_WIDTH;
 if (width) process.env.MESA_SHADER_CACHE_DIR ??= join(homedir(), '.cache', `streamscope-shaders-${width}`);
+
+/** Whether this CPU has vectors of 512 bits; false where the system does not say. */
+function hasWideVectors(): boolean {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8').includes('avx512f');
+  } catch {
+    return false;
+  }
+}
 
 const options = ['disable-dawn-features=timestamp_quantization'];
 const backend = process.env.STREAMSCOPE_BACKEND;
@@ -32,6 +44,9 @@ export function openGpu(): GPU {
 }
 
 export const host = 'node';
+
+/** The family of kernels that the user asks for (kernelFamily.ts), unchecked. */
+export const kernelsAsked = process.env.STREAMSCOPE_KERNELS;
 
 /** DEBUG=1 device, plan, memory; 2 a table per dispatch; 3 the WGSL. */
 export const debugLevel = Number(process.env.DEBUG) || 0;

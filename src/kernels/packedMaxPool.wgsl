@@ -33,12 +33,16 @@ fn forward(@builtin(global_invocation_id) id : vec3u) {
   let left = i32(id.x) % Q * STRIDE - LEFT;
   let first = (i32(id.y) * PLANES + plane) * H * W;
 
+  // bounds that the compiler knows, so that it unrolls the loops
   var best = vec4f(0);
   var where_best = vec4f(-1);
-  for (var h = max(top, 0); h < min(top + SIZE, H); h++) {
-    for (var v = max(left, 0); v < min(left + SIZE, W); v++) {
-      let value = textureLoad(x, texel(first + h * W + v));
-      let higher = value > best;
+  for (var r = 0; r < SIZE; r++) {
+    for (var s = 0; s < SIZE; s++) {
+      let h = top + r;
+      let v = left + s;
+      let inside = h >= 0 && h < H && v >= 0 && v < W;
+      let value = textureLoad(x, texel(select(0, first + h * W + v, inside)));
+      let higher = (value > best) & vec4<bool>(inside);
       best = select(best, value, higher);
       where_best = select(where_best, vec4f(f32(h * W + v)), higher);
     }
@@ -58,10 +62,14 @@ fn backward_x(@builtin(global_invocation_id) id : vec3u) {
   let first = (i32(id.y) * PLANES + plane) * P * Q;
 
   var d = vec4f(0);
-  for (var p = max(0, (h - SIZE + STRIDE) / STRIDE); p < min(P, h / STRIDE + 1); p++) {
-    for (var q = max(0, (v - SIZE + STRIDE) / STRIDE); q < min(Q, v / STRIDE + 1); q++) {
-      let there = texel(first + p * Q + q);
-      d += select(vec4f(0), textureLoad(dy, there), textureLoad(positions, there) == own);
+  for (var i = 0; i < (SIZE + STRIDE - 1) / STRIDE; i++) {
+    for (var j = 0; j < (SIZE + STRIDE - 1) / STRIDE; j++) {
+      let p = h / STRIDE - i;
+      let q = v / STRIDE - j;
+      let covers = p >= 0 && p < P && q >= 0 && q < Q && h >= 0 && v >= 0;
+      let there = texel(select(0, first + p * Q + q, covers));
+      let hit = (textureLoad(positions, there) == own) & vec4<bool>(covers);
+      d += select(vec4f(0), textureLoad(dy, there), hit);
     }
   }
   let i = id.y * u32(PLANES * H * W) + id.x;

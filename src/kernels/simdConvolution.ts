@@ -78,6 +78,8 @@ const TILES: readonly Tile[] = [
   [4, 4],
   [5, 5],
   [4, 7],
+  [6, 6],
+  [5, 7],
   [7, 7],
 ].map(([rows, columns]) => ({ rows, columns }));
 /** Above this many products per channel the loop body leaves the instruction cache and takes seconds to compile. */
@@ -234,11 +236,9 @@ function productBlocks(filter: SimdFilter, turn: Turn, tile: Tile): string[] {
     const rows = range(Math.min(high, tile.rows - block * high)).map((i) => block * high + i);
     const sums = rows.flatMap((i) => range(columns).map((j) => i * columns + j));
     const products = range(filter.channels).map((channel) => productBlock(filter, turn, tile, rows, channel));
-    return [
-      `    { ${sums.map((i) => `var z${i} = 0.0;`).join(' ')}`,
-      ...products,
-      `    ${sums.map((i) => `y${i} += z${i};`).join(' ')} }`,
-    ].join('\n');
+    const zero = sums.map((i) => `var z${i} = 0.0;`).join(' ');
+    const add = sums.map((i) => `y${i} += z${i};`).join(' ');
+    return products.map((product) => `    { ${zero}\n${product}\n    ${add} }`).join('\n');
   });
 }
 

@@ -88,6 +88,10 @@ export function recordImage(
   return tape.apply(colour, { x: raw });
 }
 
+/** An image as [N,3,rows,rows], whatever recordImage made. */
+export const planarImage = (tape: Tape, image: Tensor): Tensor =>
+  isPacked(image) ? tape.apply(unpack, { x: image }, { channels: 3 }) : image;
+
 /** The whole pictures [N,3,size,size] of spectra on the GPU, in (0,1). */
 export async function renderImages(
   gpu: Gpu,
@@ -98,9 +102,7 @@ export async function renderImages(
   const origins = createTensor(gpu, 'origins', [1, spectrum.shape[0], 2], { type: 'u32' });
   const clock = createTensor(gpu, 'clock', [1], { type: 'u32' });
   const recorded = recordImage(tape, spectrum, tables, tables.size, { origins, clock });
-  const image = tape.keep(
-    isPacked(recorded) ? tape.apply(unpack, { x: recorded }, { channels: 3 }) : recorded,
-  );
+  const image = tape.keep(planarImage(tape, recorded));
   const plan = await Plan.compile(gpu, tape);
   try {
     submit(gpu, [plan]);

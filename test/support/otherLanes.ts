@@ -1,4 +1,4 @@
-// A program for sixteenLanes.gpu.test.ts: the SIMD kernels in a process whose adapter is twice as wide as usual.
+// A program for otherLanes.gpu.test.ts: the SIMD kernels in a process whose adapter is half or twice as wide.
 // Prints the largest error per op and pass as JSON; a check that fails ends it with an error.
 
 import { Gpu } from '../../src/engine/device.ts';
@@ -9,7 +9,7 @@ import { checkOp, worst } from './opCheck.ts';
 
 const gpu = await Gpu.acquire();
 const lanes = gpu.simdLanes;
-if (lanes !== 16) throw new Error(`${gpu.adapter} has ${lanes} lanes, expected 16.`);
+if (!lanes) throw new Error(`${gpu.adapter} has no SIMD lanes.`);
 const rows = [
   ...FEW.map((shape) => fusedCase(shape, lanes)),
   spectrumCase([2, 3], [45, 34], [21, 19], 2, lanes),
