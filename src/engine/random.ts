@@ -2,27 +2,28 @@
 // as easy as 1, 2, 3", SC 2011). There is no state: number i of a stream is a function of (seed, stream, i), so a
 // unit's draws depend on nothing but its own name, its seed and the step.
 
-const MULTIPLIERS = [0xd2511f53n, 0xcd9e8d57n] as const;
+const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57] as const;
 const WEYL = [0x9e3779b9, 0xbb67ae85] as const;
 
-/** High and low words of a 32 x 32 bit product. */
-function multiply(a: bigint, b: number): [number, number] {
-  const product = a * BigInt(b);
-  return [Number(product >> 32n), Number(product & 0xffffffffn)];
+/** The high word of a 32 x 32 bit product, from products of half words, which doubles hold exactly. */
+function highWord(a: number, b: number): number {
+  const [a1, a0, b1, b0] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
+  const middle = a1 * b0 + ((a0 * b0) >>> 16);
+  return (a1 * b1 + Math.floor(middle / 0x10000) + Math.floor(((middle & 0xffff) + a0 * b1) / 0x10000)) >>> 0;
 }
 
 /** Ten rounds of Philox: four 32-bit words from a counter of four and a key of two. */
 export function philox(counter: readonly number[], key: readonly number[]): [number, number, number, number] {
-  let [c0, c1, c2, c3] = counter.map((word) => word >>> 0);
-  let [k0, k1] = key.map((word) => word >>> 0);
+  let [c0, c1, c2, c3] = counter;
+  let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
-    const [high0, low0] = multiply(MULTIPLIERS[0], c0);
-    const [high1, low1] = multiply(MULTIPLIERS[1], c2);
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
-    k0 = (k0 + WEYL[0]) >>> 0;
-    k1 = (k1 + WEYL[1]) >>> 0;
+    const [high0, low0] = [highWord(MULTIPLIERS[0], c0), Math.imul(MULTIPLIERS[0], c0)];
+    const [high1, low1] = [highWord(MULTIPLIERS[1], c2), Math.imul(MULTIPLIERS[1], c2)];
+    [c0, c1, c2, c3] = [high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0];
+    k0 = (k0 + WEYL[0]) | 0;
+    k1 = (k1 + WEYL[1]) | 0;
   }
-  return [c0, c1, c2, c3];
+  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
 }
 
 /** 32-bit FNV-1a of a name: which stream a unit draws from. */
