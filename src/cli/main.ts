@@ -15,6 +15,7 @@ import { addCampaignOptions, addImageSettings, addRequest, wholeNumber } from '.
 import { plan } from './plan.ts';
 import { reproduce } from './reproduce.ts';
 import { PIXELS } from './responses.ts';
+import { serve } from './serve.ts';
 import { taps } from './taps.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
@@ -177,6 +178,18 @@ function makeProgram(): Command {
     .option('--json', 'one JSON document')
     .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
     .action(async (options) => void (await ablate(options, stop.signal)));
+
+  program
+    .command('serve')
+    .description('the explorer page, with a run folder if one is given, for a browser on this machine')
+    .option('--run <folder>', 'the run folder to look at')
+    .option('--port <n>', '0 takes any that is free', wholeNumber('--port', 0, 65535), 8420)
+    .option(
+      '--listen <address>',
+      'an address of this machine; others reach what is not loopback',
+      '127.0.0.1',
+    )
+    .action((options) => serve(options, stop.signal));
 
   program
     .command('demo')
