@@ -76,6 +76,23 @@ export interface AscendContext {
   parameters: Parameters;
   onProgress?: (stepsDone: number, steps: number) => void;
   signal?: AbortSignal;
+  watcher?: Watcher;
+}
+
+/** Someone who looks on: at the start, and then between submits, each of which waits for them. Changes no number. */
+export interface Watcher {
+  /** most steps until the next look; read anew each time */
+  readonly steps: number;
+  look(glance: Glance): Promise<void>;
+}
+
+/** What can be seen of the targets of a batch between two steps. */
+export interface Glance {
+  stepsDone: number;
+  /** per target, of the steps so far */
+  histories: readonly Readonly<History>[];
+  /** the images as they are now */
+  render(): Promise<Float32Array[]>;
 }
 
 /** How long one submit should take, in ms: short enough to report progress and to stop. */
@@ -105,11 +122,13 @@ export async function ascend(
   const tables = createSpectrumTables(gpu, settings.size);
   const state = createState(gpu, targets, settings.size, firstSpectra(targets, settings.size));
   let programs: Programs | undefined;
+  const sampleOf = async (values: Promise<Float32Array>) => split(await values, targets.length);
+  const render = () => sampleOf(renderImages(gpu, state.spectrum, tables));
   try {
+    await context.watcher?.look({ stepsDone: 0, histories: emptyHistories(targets), render });
     programs = await compilePrograms(gpu, place, layouts, parameters, state, tables, settings);
-    const histories = await climb(context, programs, state, targets, settings);
-    const sampleOf = async (values: Promise<Float32Array>) => split(await values, targets.length);
-    const images = await sampleOf(renderImages(gpu, state.spectrum, tables));
+    const histories = await climb(context, programs, state, targets, settings, render);
+    const images = await render();
     const spectra = await sampleOf(read(gpu, state.spectrum));
     const [first, second] = await Promise.all(state.moments.map((moment) => sampleOf(read(gpu, moment))));
     if (debugLevel >= 2) await printProfiles(gpu, programs);
@@ -137,7 +156,8 @@ async function printProfiles(gpu: Gpu, { programs }: Programs): Promise<void> {
   }
 }
 
-function firstSpectra(targets: readonly Target[], size: number): Float32Array {
+/** The spectra that the targets start from, one after the other. */
+export function firstSpectra(targets: readonly Target[], size: number): Float32Array {
   const spectra = targets.map(
     ({ spectrum, seed, name }) => spectrum ?? initialSpectrum(seed, streamOf(name), size),
   );
@@ -148,21 +168,25 @@ function firstSpectra(targets: readonly Target[], size: number): Float32Array {
   return all;
 }
 
-/** What happened to one unit so far. */
-interface History {
+/** What happened to one unit so far: a number per step. */
+export interface History {
   objective: number[];
   gradientNorm: number[];
 }
 
+const emptyHistories = (targets: readonly Target[]): History[] =>
+  targets.map(() => ({ objective: [], gradientNorm: [] }));
+
 /** Runs the steps: while the GPU works on one submit, the trace of the one before is read and the next is prepared. */
 async function climb(
-  { gpu, onProgress, signal }: AscendContext,
+  { gpu, onProgress, signal, watcher }: AscendContext,
   programs: Programs,
   state: AscentState,
   targets: readonly Target[],
   settings: AscendSettings,
+  render: Glance['render'],
 ): Promise<History[]> {
-  const histories = targets.map((): History => ({ objective: [], gradientNorm: [] }));
+  const histories = emptyHistories(targets);
   let [submitted, batch, last] = [0, 1, performance.now()];
   let pending: { count: number; values: Promise<Float32Array> } | undefined;
   const settle = async () => {
@@ -180,13 +204,18 @@ async function climb(
     histories.some((history) => statusOf(history, settings.steps) === 'ok')
   ) {
     signal?.throwIfAborted();
-    const count = Math.min(batch, settings.steps - submitted);
+    const count = Math.min(batch, settings.steps - submitted, watcher?.steps ?? SLOTS);
     submitSteps(gpu, programs, state, targets, settings, submitted, count);
     submitted += count;
     const values = read(gpu, state.trace);
     values.catch(() => {}); // thrown where it is awaited, unless something else throws before
     await settle();
     pending = { count, values };
+    if (watcher) {
+      await settle();
+      await watcher.look({ stepsDone: submitted, histories, render });
+      last = performance.now();
+    }
   }
   await settle();
   return histories;
