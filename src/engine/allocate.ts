@@ -41,7 +41,11 @@ function usesOf({ label, source, pass, operands }: Dispatch): Uses {
 }
 
 /** Gives every tensor of the tape what it lacks. What was made is in `all`, also when this throws. */
-export function allocate(gpu: Gpu, tape: Tape, all: Allocation): void {
+export function allocate(
+  gpu: Gpu,
+  tape: Pick<Tape, 'dispatches' | 'kept' | 'tables'>,
+  all: Allocation,
+): void {
   const uses = tape.dispatches.map(usesOf);
   const copies = planCopies(uses);
   all.copies = copies;

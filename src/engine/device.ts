@@ -5,6 +5,7 @@
 import { openGpu, waitFor } from '#gpu';
 import { StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW } from '../kernels/op.ts';
+import { familyOf, type KernelFamily, statedLanes } from './kernelFamily.ts';
 
 const LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage'] as const;
 
@@ -21,6 +22,8 @@ export class Gpu {
   readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   /** bytes in live buffers and textures */
   liveBytes = 0;
+  /** the family of kernels that computes the network */
+  kernels: KernelFamily = 'plain';
 
   private constructor(
     readonly device: GPUDevice,
@@ -35,13 +38,26 @@ export class Gpu {
     });
   }
 
-  /** Asks for an adapter and a device with all the limits and features the engine can use. */
-  static async acquire(): Promise<Gpu> {
+  /**
+   * Asks for an adapter and a device with all the limits and features the engine can use. `kernels` overrides
+   * STREAMSCOPE_KERNELS, which overrides what suits the adapter. Throws when there is none, or it cannot run them.
+   */
+  static async acquire(kernels?: KernelFamily): Promise<Gpu> {
     const adapter = await requestAdapter();
     const requiredFeatures: GPUFeatureName[] = [];
     for (const feature of FEATURES) if (adapter.features.has(feature)) requiredFeatures.push(feature);
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-    return new Gpu(await waitFor(adapter.requestDevice({ requiredFeatures, requiredLimits })), adapter.info);
+    const device = await waitFor(adapter.requestDevice({ requiredFeatures, requiredLimits }));
+    const gpu = new Gpu(device, adapter.info);
+    try {
+      const choice = await familyOf(gpu, kernels);
+      if (choice.warning) console.error(`warning: ${choice.warning}`);
+      gpu.kernels = choice.kernels;
+    } catch (error) {
+      gpu.close();
+      throw error;
+    }
+    return gpu;
   }
 
   /** One line that names the adapter: recorded with every result. */
@@ -54,14 +70,9 @@ export class Gpu {
     return SOFTWARE.test(this.adapter);
   }
 
-  /**
-   * Invocations of every subgroup where kernels may count on it: a software adapter, whose subgroup is a SIMD vector
-   * of one size. Undefined elsewhere.
-   */
+  /** Invocations of every subgroup where the kernels are written for them, undefined elsewhere. */
   get simdLanes(): number | undefined {
-    const { subgroupMinSize, subgroupMaxSize } = this.info;
-    const known = this.device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
-    return known && this.isSoftware && subgroupMaxSize <= 16 ? subgroupMaxSize : undefined;
+    return this.kernels === 'simd' ? statedLanes(this) : undefined;
   }
 
   /** Throws the first error that the device has reported. */

@@ -8,6 +8,7 @@ import { TEXELS_PER_ROW, WORKGROUP_SIZE } from '../kernels/op.ts';
 import { type Allocation, allocate } from './allocate.ts';
 import { bytesOf, type Gpu } from './device.ts';
 import { bindingsOf, pipelineFor } from './shader.ts';
+import { stepsOf } from './steps.ts';
 import type { Dispatch, Tape } from './tape.ts';
 import { TEXEL_LAYOUT, type Tensor } from './tensor.ts';
 
@@ -38,10 +39,10 @@ export class Plan {
   static async compile(gpu: Gpu, tape: Tape): Promise<Plan> {
     const made: Allocation = { buffers: [], textures: [], copies: [], textureOf: new Map() };
     try {
-      allocate(gpu, tape, made);
-      const dispatches = await Promise.all(
-        tape.dispatches.map((dispatch, i) => planDispatch(gpu, dispatch, made, i)),
-      );
+      const { kept, tables } = tape;
+      const steps = tape.dispatches.flatMap(stepsOf);
+      allocate(gpu, { dispatches: steps, kept, tables }, made);
+      const dispatches = await Promise.all(steps.map((step, i) => planDispatch(gpu, step, made, i)));
       const plan = new Plan(gpu, dispatches, made.buffers, made.textures);
       if (debugLevel >= 1) console.error(plan.describe());
       return plan;

@@ -1,14 +1,18 @@
-// A convolution with its batch norm and what surrounds it, recorded in one of two ways that give the same numbers:
-// plain, one op after the other, as the equations say; or fused into one kernel where a subgroup is a SIMD vector,
-// on packed tensors (pack.ts) that only enter() and leave() turn into planar ones.
+// A convolution with its batch norm and what surrounds it, recorded in one of three ways that give the same numbers:
+// plain, one op after the other, as the equations say; fused into one kernel where a subgroup is a SIMD vector, on
+// packed tensors (pack.ts) that only enter() and leave() turn into planar ones; or fused into a product of matrices, on
+// planar tensors, for real GPUs. engine/kernelFamily.ts chooses.
 // The stream holds sums before their ReLU, so `rectify` says that a reader takes max(x, 0).
 
 import type { Tape } from '../engine/tape.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { tilingFor } from '../engine/tuning.ts';
 import { add } from '../kernels/add.ts';
 import { batchNorm } from '../kernels/batchNorm.ts';
 import { conv2d } from '../kernels/conv2d.ts';
 import { fusedConv } from '../kernels/fusedConv.ts';
+import { gemmConv } from '../kernels/gemmConv.ts';
+import type { Product, Tiling } from '../kernels/gemmTiling.ts';
 import { maxPool, packedMaxPool } from '../kernels/maxPool.ts';
 import { pack, unpack } from '../kernels/pack.ts';
 import type { Conv2dSettings, MaxPoolSettings } from '../kernels/reference.ts';
@@ -46,6 +50,14 @@ export interface Layers {
   add(b: Tensor, bypass: Bypass): Tensor;
   /** max(x, 0) */
   rectify(x: Tensor): Tensor;
+}
+
+/** What suits the device of the parameters, unless `plain` is asked for. */
+export function layersFor(tape: Tape, parameters: Parameters, plain: boolean): Layers {
+  const { gpu } = parameters;
+  if (!plain && gpu.simdLanes) return fusedLayers(tape, parameters, gpu.simdLanes);
+  if (!plain && gpu.kernels === 'gemm') return gemmLayers(tape, parameters, tilingFor(gpu));
+  return plainLayers(tape, parameters);
 }
 
 /** One op after the other. A ReLU that two readers want is computed once. */
@@ -98,5 +110,23 @@ export function fusedLayers(tape: Tape, parameters: Parameters, lanes: number): 
       return tape.apply(add, { a, b }, { offset: [offset, 4 * offset] });
     },
     rectify,
+  };
+}
+
+/** A product of matrices per convolution, cut into workgroups by `tiling`; everything else is plain. */
+export function gemmLayers(tape: Tape, parameters: Parameters, tiling: (product: Product) => Tiling): Layers {
+  const convolve = (x: Tensor, { conv, bn, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
+    const { filter, ...weights } = parameters.matrices(conv, bn, stride);
+    const settings = { filter, stride, pad, rectify, tiling };
+    const inputs = { x, ...weights };
+    if (!bypass) return tape.apply(gemmConv, inputs, settings);
+    const { offset, rectify: isRectified, tensor } = bypass;
+    const added = { offset: [offset, offset] as const, rectify: isRectified };
+    return tape.apply(gemmConv, { ...inputs, a: tensor }, { ...settings, bypass: added });
+  };
+  return {
+    ...plainLayers(tape, parameters),
+    convolve: (x, given) => convolve(x, given),
+    convolveAndAdd: convolve,
   };
 }

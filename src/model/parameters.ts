@@ -4,7 +4,8 @@
 import type { Gpu } from '../engine/device.ts';
 import { createTensor, createTexture, destroy, type Tensor } from '../engine/tensor.ts';
 import { StreamscopeError } from '../error.ts';
-import { packConvolution } from '../kernels/fusedConv.ts';
+import { type FoldableNorm, packConvolution } from '../kernels/fusedConv.ts';
+import { gradientMatrix, packForGemm, weightMatrix } from '../kernels/gemmWeights.ts';
 import type { Shape } from '../kernels/op.ts';
 import type { Network } from './network.ts';
 import { tapsOf } from './taps.ts';
@@ -95,17 +96,19 @@ export function requireTensors(
 /** torchvision's batch norms */
 export const BATCH_NORM = { eps: 1e-5 };
 
-/** What fusedConv takes. */
-export interface PackedTensors {
+/** What fusedConv and gemmConv take. */
+export interface FusedTensors {
   w: Tensor;
   v: Tensor;
   bias: Tensor;
+  /** channels, rows and columns of the filter */
   filter: readonly [number, number, number];
 }
 
 export class Parameters {
   readonly #tensors = new Map<string, Tensor>();
-  readonly #packed = new Map<string, PackedTensors>();
+  /** by convolution, for the one kernel that the device runs */
+  readonly #fused = new Map<string, FusedTensors>();
 
   constructor(
     readonly gpu: Gpu,
@@ -130,28 +133,49 @@ export class Parameters {
     return { gamma: get(gamma), beta: get(beta), mean: get(mean), variance: get(variance) };
   }
 
-  /**
-   * A convolution with its batch norm folded in, packed for fusedConv, uploaded once; `filter` is its channels, rows
-   * and columns.
-   */
-  packed(conv: string, bn: string, stride: number): PackedTensors {
-    const known = this.#packed.get(conv);
+  /** A convolution with its batch norm folded in, for fusedConv; uploaded once. */
+  packed(conv: string, bn: string, stride: number): FusedTensors {
+    return this.#foldedOnce(conv, bn, ({ data, shape }, norm) => {
+      const { w, v, bias } = packConvolution(data, shape, stride, norm);
+      return {
+        w: createTexture(this.gpu, `${conv} packed`, w.shape, w.data),
+        v: createTexture(this.gpu, `${conv} packed for the gradient`, v.shape, v.data),
+        bias: createTensor(this.gpu, `${conv} bias`, [bias.length], { data: bias }),
+      };
+    });
+  }
+
+  /** A convolution with its batch norm folded in, for gemmConv; uploaded once. */
+  matrices(conv: string, bn: string, stride: number): FusedTensors {
+    return this.#foldedOnce(conv, bn, ({ data, shape }, norm) => {
+      const { w, v, bias } = packForGemm(data, shape, stride, norm);
+      const [forward, backward] = [weightMatrix(shape), gradientMatrix(shape, stride)];
+      return {
+        w: createTensor(this.gpu, `${conv} matrix`, forward, { data: w }),
+        v: createTensor(this.gpu, `${conv} matrix for the gradient`, backward, { data: v }),
+        bias: createTensor(this.gpu, `${conv} bias`, [bias.length], { data: bias }),
+      };
+    });
+  }
+
+  #foldedOnce(
+    conv: string,
+    bn: string,
+    make: (weight: WeightTensor, norm: FoldableNorm) => Omit<FusedTensors, 'filter'>,
+  ): FusedTensors {
+    const known = this.#fused.get(conv);
     if (known) return known;
     const [weight, ...norm] = [
       `${conv}.weight`,
       ...Object.values(BATCH_NORM_FIELDS).map((field) => `${bn}.${field}`),
     ].map((name) => this.#found(name));
     const [gamma, beta, mean, variance] = norm.map(({ data }) => data);
-    const statistics = { gamma, beta, mean, variance, ...BATCH_NORM };
-    const { w, v, bias } = packConvolution(weight.data, weight.shape, stride, statistics);
     const [, C, R, S] = weight.shape;
-    const made: PackedTensors = {
-      w: createTexture(this.gpu, `${conv} packed`, w.shape, w.data),
-      v: createTexture(this.gpu, `${conv} packed for the gradient`, v.shape, v.data),
-      bias: createTensor(this.gpu, `${conv} bias`, [bias.length], { data: bias }),
-      filter: [C, R, S],
+    const made = {
+      ...make(weight, { gamma, beta, mean, variance, ...BATCH_NORM }),
+      filter: [C, R, S] as const,
     };
-    this.#packed.set(conv, made);
+    this.#fused.set(conv, made);
     return made;
   }
 
@@ -167,9 +191,9 @@ export class Parameters {
   }
 
   destroy(): void {
-    const packed = [...this.#packed.values()].flatMap(({ w, v, bias }) => [w, v, bias]);
-    destroy(this.gpu, ...this.#tensors.values(), ...packed);
+    const fused = [...this.#fused.values()].flatMap(({ w, v, bias }) => [w, v, bias]);
+    destroy(this.gpu, ...this.#tensors.values(), ...fused);
     this.#tensors.clear();
-    this.#packed.clear();
+    this.#fused.clear();
   }
 }

@@ -11,7 +11,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { globalAveragePool } from '../kernels/globalAveragePool.ts';
 import { linear } from '../kernels/linear.ts';
 import { isPacked } from '../kernels/pack.ts';
-import { fusedLayers, plainLayers } from './layers.ts';
+import { layersFor } from './layers.ts';
 import type { Block } from './network.ts';
 import type { Parameters } from './parameters.ts';
 import { convolutions, type Filter, type Layout, POOL, paddingBetween, STEM } from './receptiveField.ts';
@@ -38,8 +38,7 @@ export function recordResnet(
   { edits = new Map(), head = false, plain = false }: ResnetOptions = {},
 ): Map<string, Tensor> {
   const { network, windows, targets } = layout;
-  const lanes = plain ? undefined : parameters.gpu.simdLanes;
-  const layers = lanes ? fusedLayers(tape, parameters, lanes) : plainLayers(tape, parameters);
+  const layers = layersFor(tape, parameters, plain);
   /** what places hold, as the layers have it and as the caller sees it */
   const inside = new Map<string, Tensor>();
   const places = new Map([['input', x]]);

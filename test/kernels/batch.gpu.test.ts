@@ -6,7 +6,9 @@ import { Gpu } from '../../src/engine/device.ts';
 import { Plan, submit } from '../../src/engine/plan.ts';
 import { gradientOf, Tape } from '../../src/engine/tape.ts';
 import { createTensor, destroy, read, type Tensor } from '../../src/engine/tensor.ts';
+import { chooseTiling, type Product } from '../../src/kernels/gemmTiling.ts';
 import { randomArray } from '../support/arrays.ts';
+import { gemmCase } from '../support/fusedCases.ts';
 import {
   colourCase,
   columnsCase,
@@ -28,8 +30,13 @@ afterAll(() => gpu?.close());
 const N = 3;
 const turned = [7, -20, 33].map((degrees) => affine([9, 11], [10, 8], { degrees }));
 
+const tilesFor = (wanted: number) => (product: Product) => chooseTiling(product, wanted);
+
 const rows: OpCase[] = [
   cases.convCase([N, 33, 9, 7], [17, 3, 3], 2, [1, 0, 2, 1]),
+  // small tiles for one sample, large ones for three; and sums in parts
+  gemmCase({ x: [N, 17, 9, 7], filter: [33, 3, 3], pad: 1, rectify: true, bypass: {} }, tilesFor(4)),
+  gemmCase({ x: [N, 33, 9, 7], filter: [17, 3, 3], stride: 2, pad: [1, 0, 2, 1] }, tilesFor(64)),
   cases.maxPoolCase([N, 3, 9, 8], 3, 2, 1),
   cases.batchNormCase([N, 5, 7, 3]),
   cases.reluCase([N, 5, 7, 3]),

@@ -1,7 +1,8 @@
-// The network recorded in two ways, plain and fused, gives the same numbers: every tap's values and the gradient of
-// a unit in its middle by the input, with B computed on the way to O or for itself, and with edits.
+// The network recorded in three ways, plain, fused for SIMD adapters and as products of matrices, gives the same numbers:
+// every tap's values and the gradient of a unit in its middle by the input, with B computed on the way to O or for
+// itself, and with edits.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { Gpu } from '../../src/engine/device.ts';
 import { Plan, submit } from '../../src/engine/plan.ts';
 import { errorOverRms } from '../../src/engine/selfTest.ts';
@@ -18,25 +19,33 @@ import { simdLanes } from '../support/simd.ts';
 import { syntheticModel } from '../support/syntheticWeights.ts';
 
 const FRAME = 64;
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await Gpu.acquire();
-});
-afterAll(() => gpu?.close());
 
 const edits = (place: string): ResnetOptions => ({
   edits: new Map([[place, (tape, x) => tape.apply(relu, { x })]]),
 });
 
-// 20 channels are no multiple of the lanes, and neither are 40
-describe.each([8, 20])('a network of width %i', (width) => {
+// 20 channels are no multiple of the lanes, and neither are 40; of the tiles of gemm, none is
+describe.each([
+  { kernels: 'simd', op: 'fusedConv', width: 8 },
+  { kernels: 'simd', op: 'fusedConv', width: 20 },
+  { kernels: 'gemm', op: 'gemmConv', width: 20 },
+] as const)('$kernels: a network of width $width', ({ kernels, op, width }) => {
   const { network, weights } = syntheticModel({ width });
   const places = [...new Set(tapsOf(network).map(({ place }) => place))];
+  let gpu: Gpu;
   let parameters: Parameters;
-  beforeAll(() => {
+  beforeAll(async () => {
+    gpu = await Gpu.acquire(kernels === 'simd' ? undefined : kernels);
     parameters = new Parameters(gpu, weights);
   });
-  afterAll(() => parameters?.destroy());
+  afterAll(() => {
+    parameters?.destroy();
+    gpu?.close();
+  });
+  /** Skips where the kernels are not for this adapter. */
+  const applies = (context: TestContext) => {
+    if (kernels === 'simd') simdLanes(gpu, context);
+  };
 
   /** Values of the wanted places, the input's gradient of a unit in the middle of the last, and the ops used. */
   async function run(layout: Layout, wanted: readonly string[], options: ResnetOptions) {
@@ -69,8 +78,8 @@ describe.each([8, 20])('a network of width %i', (width) => {
     const plain = await run(layout, wanted, { ...options, plain: true });
     const fused = await run(layout, wanted, options);
     expect(plain.ops).toContain('batchNorm');
-    expect(plain.ops).not.toContain('fusedConv');
-    expect(fused.ops).toContain('fusedConv');
+    expect(plain.ops).not.toContain(op);
+    expect(fused.ops).toContain(op);
     expect(fused.ops).not.toContain('batchNorm');
     for (const place of wanted) {
       const error = errorOverRms(fused.values.get(place)!, plain.values.get(place)!);
@@ -88,23 +97,23 @@ describe.each([8, 20])('a network of width %i', (width) => {
 
   // whole frames: all taps have the same kernels, which are many to compile
   test.for(places)('%s and its gradient, every B for itself', async (place, context) => {
-    simdLanes(gpu, context);
+    applies(context);
     const others = places.filter((other) => other !== place);
     await compare(all(...others, place));
   });
 
   test.for(sums)('%s and its gradient, every B fused', async (place, context) => {
-    simdLanes(gpu, context);
+    applies(context);
     await compare(all(...sums.filter((other) => other !== place), place));
   });
 
   test('windows of a centre unit', async (context) => {
-    simdLanes(gpu, context);
+    applies(context);
     for (const place of ['1.1.O', '2.0.B', '2.1.O', '3.0.I', '3.1.O']) await compare(centre(place));
   });
 
   test('B is fused into the sum, unless it is wanted for itself', async (context) => {
-    simdLanes(gpu, context);
+    applies(context);
     const additions = (ops: string[]) => ops.filter((op) => op === 'add').length;
     for (const block of ['1.0', '2.0', '2.1']) {
       expect(additions((await compare(all(`${block}.O`))).fused.ops)).toBe(0);
@@ -113,7 +122,7 @@ describe.each([8, 20])('a network of width %i', (width) => {
   });
 
   test('an edit at B reaches the sum, both ways', async (context) => {
-    simdLanes(gpu, context);
+    applies(context);
     for (const block of ['1.1', '2.0', '3.1']) {
       const targets = all(`${block}.O`);
       const { fused } = await compare(targets, edits(`${block}.B`));
@@ -124,7 +133,7 @@ describe.each([8, 20])('a network of width %i', (width) => {
   });
 
   test('an edit at O reaches the block behind it', async (context) => {
-    simdLanes(gpu, context);
+    applies(context);
     await compare(all('2.1.O'), edits('2.0.O'));
     await compare(all('2.0.O'), edits('2.0.I'));
   });

@@ -1,9 +1,17 @@
-// fusedConv as cases for checkOp, compared with what it fuses: relu, conv2d, batchNorm and add, one after the other
-// in float64. The shapes are in fusedShapes.ts.
+// fusedConv and gemmConv as cases for checkOp, compared with what they fuse: relu, conv2d, batchNorm and add, one after
+// the other in float64. The shapes are in fusedShapes.ts.
 
 import type { Tape } from '../../src/engine/tape.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
-import { type FusedConvSettings, fusedConv, packConvolution } from '../../src/kernels/fusedConv.ts';
+import {
+  type FoldableNorm,
+  type FusedConvSettings,
+  fusedConv,
+  packConvolution,
+} from '../../src/kernels/fusedConv.ts';
+import { gemmConv } from '../../src/kernels/gemmConv.ts';
+import type { Product, Tiling } from '../../src/kernels/gemmTiling.ts';
+import { gradientMatrix, packForGemm, weightMatrix } from '../../src/kernels/gemmWeights.ts';
 import { pack, unpack } from '../../src/kernels/pack.ts';
 import * as R from '../../src/kernels/reference.ts';
 import { BATCH_NORM } from '../../src/model/parameters.ts';
@@ -52,16 +60,11 @@ function scatter(shape: readonly number[], indices: readonly number[], values: A
 }
 
 /** What a case is called. */
-export function fusedName({
-  x,
-  filter: [K, rows, columns],
-  stride,
-  pad,
-  rectify,
-  bypass,
-  zeros,
-}: FusedShape): string {
-  const parts = [`fusedConv ${show(x)} * ${show([K, x[1], rows, columns])}`];
+function nameOf(
+  op: string,
+  { x, filter: [K, rows, columns], stride, pad, rectify, bypass, zeros }: FusedShape,
+): string {
+  const parts = [`${op} ${show(x)} * ${show([K, x[1], rows, columns])}`];
   parts.push(`stride ${stride ?? 1}`, `pad ${pad ?? 0}`);
   if (rectify) parts.push('rectified');
   if (bypass) {
@@ -72,10 +75,55 @@ export function fusedName({
   return parts.join(', ');
 }
 
-export function fusedCase(given: FusedShape, lanes: number): OpCase {
+export const fusedName = (shape: FusedShape): string => nameOf('fusedConv', shape);
+export const gemmName = (shape: FusedShape): string => nameOf('gemmConv', shape);
+
+/** A kernel that fuses these: its weights of a convolution and a batch norm, and how it is recorded. */
+interface FusingKernel {
+  op: string;
+  tables(weights: R.Array64, stride: number, norm: FoldableNorm): NonNullable<OpCase['tables']>;
+  record(
+    tape: Tape,
+    inputs: Record<string, Tensor>,
+    settings: Omit<FusedConvSettings, 'lanes'>,
+    channels: number,
+  ): Tensor;
+}
+
+/** On packed tensors, with subgroups of `lanes`. */
+export const fusedCase = (given: FusedShape, lanes: number): OpCase =>
+  caseOf(given, {
+    op: 'fusedConv',
+    tables({ data, shape }, stride, norm) {
+      const { w, v, bias } = packConvolution(data, shape, stride, norm);
+      return { w, v, bias: { shape: [bias.length], data: bias } };
+    },
+    record(tape, { x, w, v, bias, a }, settings, channels) {
+      const inputs = { x: tape.apply(pack, { x }), w, v, bias, ...(a && { a: tape.apply(pack, { x: a }) }) };
+      return tape.apply(unpack, { x: tape.apply(fusedConv, inputs, { ...settings, lanes }) }, { channels });
+    },
+  });
+
+/** On planar tensors. */
+export const gemmCase = (given: FusedShape, tiling: (product: Product) => Tiling): OpCase =>
+  caseOf(given, {
+    op: 'gemmConv',
+    tables({ data, shape }, stride, norm) {
+      const { w, v, bias } = packForGemm(data, shape, stride, norm);
+      return {
+        w: { shape: weightMatrix(shape), data: w },
+        v: { shape: gradientMatrix(shape, stride), data: v },
+        bias: { shape: [bias.length], data: bias },
+      };
+    },
+    record: (tape, { x, w, v, bias, a }, settings) =>
+      tape.apply(gemmConv, { x, w, v, bias, ...(a && { a }) }, { ...settings, tiling }),
+  });
+
+function caseOf(given: FusedShape, kernel: FusingKernel): OpCase {
   const { x: shape, filter, stride = 1, pad: padding = 0, rectify = false, zeros = false } = given;
   const [[N, C, H, W], [K, rows, columns]] = [shape, filter];
-  const name = fusedName(given);
+  const name = nameOf(kernel.op, given);
   const random = zeros ? randomIntegers : randomArray;
   const pad: Quad = typeof padding === 'number' ? [padding, padding, padding, padding] : padding;
   const conv = { stride, pad };
@@ -87,14 +135,13 @@ export function fusedCase(given: FusedShape, lanes: number): OpCase {
   ];
   const [x, w] = [random(`${name} x`, shape), random(`${name} w`, [K, C, rows, columns])];
   const norm = randomNorm(name, K);
-  const packed = packConvolution(w.data, w.shape, stride, norm);
   const bypass = given.bypass && {
     offset: given.bypass.offset ?? ([0, 0] as const),
     rectify: given.bypass.rectify ?? false,
   };
   const [A, B] = given.bypass?.size ?? yShape.slice(2);
   const a = bypass && random(`${name} a`, [N, K, A, B]);
-  const settings: FusedConvSettings = { ...conv, filter: [C, rows, columns], rectify, bypass, lanes };
+  const settings = { ...conv, filter: [C, rows, columns] as const, rectify, bypass };
 
   const read = rectify ? R.relu(x) : x;
   const addA = (y: R.Array64): R.Array64 =>
@@ -109,15 +156,8 @@ export function fusedCase(given: FusedShape, lanes: number): OpCase {
   const common = {
     name,
     inputs: { x, ...(a && { a }) },
-    tables: {
-      w: packed.w,
-      v: packed.v,
-      bias: { shape: [packed.bias.length], data: packed.bias },
-    },
-    record: (tape: Tape, { x, w, v, bias, a }: Record<string, Tensor>) => {
-      const inputs = { x: tape.apply(pack, { x }), w, v, bias, ...(a && { a: tape.apply(pack, { x: a }) }) };
-      return tape.apply(unpack, { x: tape.apply(fusedConv, inputs, settings) }, { channels: K });
-    },
+    tables: kernel.tables(w, stride, norm),
+    record: (tape: Tape, inputs: Record<string, Tensor>) => kernel.record(tape, inputs, settings, K),
   };
   if (R.zeros(...yShape).data.length * C * rows * columns <= FULL_REFERENCE)
     return {
