@@ -109,7 +109,7 @@ export async function campaignCommand(options: CampaignCommand, root: string): P
   const request: Request = { weights, units, steps, batch };
   const { network } = await openWeights(weights);
   const tasks = tasksOf(network, units);
-  const batchSteps = batchesOf(tasks, batch).map(({ length }) => length * steps);
+  const batchSteps = batchesOf(tasks, () => batch).map(({ length }) => length * steps);
   const gpu = await Gpu.acquire();
   const started = { kind: 'campaign', date: new Date().toISOString(), ...surroundings(gpu, root) };
   announce(gpu);

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { StreamscopeError } from '../error.ts';
-import { DEFAULT_BATCH, SEED_STRIDE } from '../visualization/campaign.ts';
+import { SEED_STRIDE } from '../visualization/campaign.ts';
 import { JITTER_MODES } from '../visualization/jitter.ts';
 
 /** The study's settings of an image; what a command's options are called on the command line. */
@@ -40,7 +40,11 @@ export function addRequest(command: Command): Command {
 /** How images are made, which changes no byte of them. */
 export function addCampaignOptions(command: Command): Command {
   return command
-    .option('--batch <n>', 'images at once', wholeNumber('--batch', 1), DEFAULT_BATCH)
+    .option(
+      '--batch <n>',
+      'images at once (default: what suits adapter and memory)',
+      wholeNumber('--batch', 1),
+    )
     .addOption(
       new Option('--progress <style>', 'on stderr').choices(['auto', 'json', 'none']).default('auto'),
     );

@@ -17,6 +17,7 @@ import {
   type ObjectiveKind,
   type Status,
 } from './ascend.ts';
+import { suitableBatch } from './batch.ts';
 import { type JitterMode, studyJitter } from './jitter.ts';
 import { measureObjective } from './measure.ts';
 import { fromBytes, toBytes } from './pixels.ts';
@@ -38,12 +39,9 @@ export interface CampaignSettings extends Omit<AscendSettings, 'transforms' | 'o
   seed: number;
   /** further seeds to try when a unit is dead or diverges */
   retries: number;
-  /** images at once */
-  batch: number;
+  /** images at once; what suits the adapter when absent */
+  batch?: number;
 }
-
-/** Images at once unless asked otherwise: keeps a software adapter busy, and fits into 128 MiB per binding. */
-export const DEFAULT_BATCH = 8;
 
 /** Seeds from one image of a unit to the next; more than there may be retries. */
 export const SEED_STRIDE = 1000;
@@ -88,8 +86,13 @@ export async function visualizeImages(
       `${settings.retries} retries would take the seeds of other images, expected fewer than ${SEED_STRIDE}.`,
     );
   }
+  const sizes = new Map<string, number>();
+  for (const task of tasks) {
+    const key = batchKey(task);
+    if (!sizes.has(key)) sizes.set(key, settings.batch ?? (await suitableFor(context, task, settings)));
+  }
   let stepsDone = 0;
-  for (const batch of batchesOf(tasks, settings.batch)) {
+  for (const batch of batchesOf(tasks, (task) => sizes.get(batchKey(task))!)) {
     const onProgress = (done: number) =>
       context.onProgress?.(stepsDone + done * batch.length, tasks.length * settings.steps);
     const results = await visualizeBatch({ ...context, onProgress }, batch, settings);
@@ -98,14 +101,26 @@ export async function visualizeImages(
   }
 }
 
-/** Images of one place and objective together, at most `size` at a time, in the order given. */
-export function batchesOf(tasks: readonly ImageTask[], size: number): ImageTask[][] {
+const batchKey = ({ unit, objective }: ImageTask): string => `${unit.tap.place}/${objective}`;
+
+/** What the images of a task are made with. */
+function ascendSettings({ unit, objective }: ImageTask, settings: CampaignSettings): AscendSettings {
+  const jitter = settings.jitter ?? studyJitter(unit.tap);
+  const transforms = { jitter, jitterMode: settings.jitterMode, scales: SCALES, angles: ANGLES };
+  return { ...settings, objective, transforms };
+}
+
+const suitableFor = (context: AscendContext, task: ImageTask, settings: CampaignSettings) =>
+  suitableBatch(context, task.unit.tap.place, ascendSettings(task, settings));
+
+/** Images of one place and objective together, at most `size` of them at a time, in the order given. */
+export function batchesOf(tasks: readonly ImageTask[], size: (task: ImageTask) => number): ImageTask[][] {
   const batches: ImageTask[][] = [];
   const open = new Map<string, ImageTask[]>();
   for (const task of tasks) {
-    const key = `${task.unit.tap.place}/${task.objective}`;
+    const key = batchKey(task);
     let batch = open.get(key);
-    if (!batch || batch.length === size) {
+    if (!batch || batch.length === size(task)) {
       batch = [];
       open.set(key, batch);
       batches.push(batch);
@@ -120,9 +135,9 @@ async function visualizeBatch(
   batch: readonly ImageTask[],
   settings: CampaignSettings,
 ): Promise<ImageResult[]> {
-  const [{ unit, objective }] = batch;
-  const jitter = settings.jitter ?? studyJitter(unit.tap);
-  const transforms = { jitter, jitterMode: settings.jitterMode, scales: SCALES, angles: ANGLES };
+  const [{ unit }] = batch;
+  const made = ascendSettings(batch[0], settings);
+  const { jitter } = made.transforms;
   const results = new Map<ImageTask, ImageResult>();
   let waiting = [...batch];
   for (let retry = 0; retry <= settings.retries && waiting.length > 0; retry++) {
@@ -131,7 +146,7 @@ async function visualizeBatch(
       name: streamName(context.network, task),
       seed: firstSeed(settings.seed, task.index) + retry,
     }));
-    const ascents = await ascend(context, unit.tap.place, targets, { ...settings, objective, transforms });
+    const ascents = await ascend(context, unit.tap.place, targets, made);
     waiting.forEach((task, i) => {
       const ascent = ascents[i];
       const { status } = ascent;

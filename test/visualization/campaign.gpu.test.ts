@@ -90,7 +90,7 @@ test('two names of one place are one image', async () => {
 test('batches hold one place and one objective, are filled in order, and leave nothing out', () => {
   const wide: ImageTask[] = tasks('1.1.O:1').map((task) => ({ ...task, objective: 'channel' }));
   const wanted = [...tasks('1.1.O:0-4'), ...tasks('1.1.B:0'), ...wide, ...tasks('1.1.O:5')];
-  const batches = batchesOf(wanted, 4);
+  const batches = batchesOf(wanted, () => 4);
   expect(batches.map((batch) => batch.map(({ unit }) => unit.channel))).toEqual([
     [0, 1, 2, 3],
     [4, 5],
