@@ -1,6 +1,7 @@
 // streamscope doctor: which adapter, what it allows, and whether it computes.
 
 import { Gpu } from '../engine/device.ts';
+import { KERNEL_FAMILIES } from '../engine/kernelFamily.ts';
 import { type SelfTest, selfTest } from '../engine/selfTest.ts';
 import { StreamscopeError } from '../error.ts';
 import { version } from './version.ts';
@@ -54,6 +55,7 @@ function facts(gpu: Gpu, test: SelfTest) {
       subgroupMaxSize,
       software: gpu.isSoftware,
     },
+    kernels: gpu.kernels,
     limits: Object.fromEntries(LIMITS.map((name) => [name, gpu.device.limits[name]])),
     features: [...gpu.device.features].sort(),
     selfTest: test,
@@ -61,7 +63,7 @@ function facts(gpu: Gpu, test: SelfTest) {
 }
 
 function print(gpu: Gpu, test: SelfTest): void {
-  const { node, platform, adapter, limits, features } = facts(gpu, test);
+  const { node, platform, adapter, kernels, limits, features } = facts(gpu, test);
   const line = (label: string, value: unknown) => console.log(`${label.padEnd(36)} ${value}`);
   line('streamscope', version);
   line('node', `${node}, ${platform}`);
@@ -70,6 +72,7 @@ function print(gpu: Gpu, test: SelfTest): void {
     'vendor, architecture',
     [adapter.vendor, adapter.architecture].filter(Boolean).join(', ') || 'not given',
   );
+  line('kernels', `${kernels} (STREAMSCOPE_KERNELS=${KERNEL_FAMILIES.join(' or ')} chooses)`);
   for (const [name, value] of Object.entries(limits)) line(name, value);
   line('features', features.join(', ') || 'none');
   const verdict = test.passed ? 'passed' : 'FAILED';

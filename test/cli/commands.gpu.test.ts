@@ -55,6 +55,7 @@ test('doctor names the adapter and tests it', async () => {
   expect(JSON.parse(stdout)).toMatchObject({
     selfTest: { passed: true },
     adapter: { description: expect.any(String) },
+    kernels: expect.stringMatching(/^(plain|simd|gemm)$/),
   });
 });
 
@@ -225,6 +226,7 @@ describe('wrong input ends with a sentence, a hint and an exit code', () => {
       74,
       /manifest\.json: it does not exist/,
     ],
+    ['unknown kernels', ['doctor'], 64, /expected plain, simd, gemm/, { STREAMSCOPE_KERNELS: 'fast' }],
     ['no adapter', ['doctor'], 69, /adapter/i, { STREAMSCOPE_ADAPTER: 'none of that name' }],
   ])('%s', async (_, args, code, message, env) => {
     const result = await run(args, { env });

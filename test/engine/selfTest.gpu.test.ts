@@ -2,7 +2,9 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Gpu } from '../../src/engine/device.ts';
+import { KERNEL_FAMILIES } from '../../src/engine/kernelFamily.ts';
 import { errorOverRms, selfTest } from '../../src/engine/selfTest.ts';
+import { simdLanes } from '../support/simd.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -16,6 +18,16 @@ test('passes, within its own bound', async () => {
   expect(error).toBeLessThanOrEqual(bound);
   expect(error).toBeGreaterThan(0);
   expect(milliseconds).toBeGreaterThan(0);
+});
+
+test.for(KERNEL_FAMILIES)('tests the %s kernels where they are chosen', async (kernels, context) => {
+  if (kernels === 'simd') simdLanes(gpu, context);
+  const own = await Gpu.acquire(kernels);
+  const before = own.liveBytes;
+  const { error, passed } = await selfTest(own);
+  expect(passed, `error ${error}`).toBe(true);
+  expect(own.liveBytes).toBe(before);
+  own.close();
 });
 
 test('gives the same result twice and frees its buffers', async () => {
