@@ -6,12 +6,12 @@ import { Gpu } from '../../src/engine/device.ts';
 import { Plan, submit } from '../../src/engine/plan.ts';
 import { normals, PURPOSE } from '../../src/engine/random.ts';
 import { errorOverRms } from '../../src/engine/selfTest.ts';
-import { Tape } from '../../src/engine/tape.ts';
+import { gradientOf, Tape } from '../../src/engine/tape.ts';
 import { createTensor, destroy, read, type Tensor } from '../../src/engine/tensor.ts';
 import * as reference from '../../src/kernels/reference.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { Parameters } from '../../src/model/parameters.ts';
-import { type Layout, layoutOf } from '../../src/model/receptiveField.ts';
+import { centreOf, framesOf, type Layout, layoutOf } from '../../src/model/receptiveField.ts';
 import { type ResnetOptions, recordResnet } from '../../src/model/resnet.ts';
 import { tapsOf } from '../../src/model/taps.ts';
 import { referenceNetwork } from '../support/referenceNetwork.ts';
@@ -74,6 +74,52 @@ describe.each([224, 225, 230])('windows of an input of %i px', (n) => {
       expect(errorOverRms(window, expected), place).toBeLessThan(1e-5);
     }
   });
+});
+
+/** The gradient by the input [3,rows,rows] of one channel's centre unit at `place`, in this layout. */
+async function gradient(layout: Layout, n: number, place: string, channel: number): Promise<Float32Array> {
+  const { start, end } = layout.windows.get('input')!;
+  const inside = (i: number) => i >= start && i < end;
+  const pixels = image(n).filter((_, i) => inside(Math.floor(i / n) % n) && inside(i % n));
+  const tape = new Tape();
+  const shape = [1, 3, end - start, end - start];
+  const x = createTensor(gpu, 'x', shape, { data: pixels, differentiable: true });
+  const y = recordResnet(tape, layout, parameters, x).get(place)!;
+  const rows = y.shape[2];
+  const unit = new Float32Array(y.size);
+  const centre = centreOf(framesOf(network, n).get(place)!).start - layout.windows.get(place)!.start;
+  unit[(channel * rows + centre) * rows + centre] = 1;
+  const dy = createTensor(gpu, 'dy', y.shape, { data: unit });
+  const dx = tape.keep(gradientOf(tape.backward(y, dy), x));
+  const plan = await Plan.compile(gpu, tape);
+  submit(gpu, [plan]);
+  const values = await read(gpu, dx);
+  plan.destroy();
+  destroy(gpu, x, dy);
+  return values;
+}
+
+// without jitter the five scales feed these sizes; 4.0 and 4.1 touch the border of all of them
+describe.each([224, 225, 230, 236])('gradients in windows of an input of %i px', (n) => {
+  test.each(places.filter((place) => place !== 'maxpool'))(
+    '%s: as in the whole frame, and 0 outside',
+    async (place) => {
+      const layout = layoutOf(network, n, [{ place, region: 'centre' }]);
+      const window = await gradient(layout, n, place, 5);
+      const frame = await gradient(whole(n, [place]), n, place, 5);
+      const { start, end } = layout.windows.get('input')!;
+      const inside = (i: number) => i >= start && i < end;
+      const isIn = (i: number) => inside(Math.floor(i / n) % n) && inside(i % n);
+      expect(
+        errorOverRms(
+          window,
+          frame.filter((_, i) => isIn(i)),
+        ),
+      ).toBeLessThan(1e-5);
+      expect(frame.every((value, i) => isIn(i) || value === 0)).toBe(true);
+      expect(window.some((value) => value !== 0)).toBe(true);
+    },
+  );
 });
 
 test('whole frames and the classifier agree with the float64 loops', async () => {
