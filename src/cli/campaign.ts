@@ -79,7 +79,8 @@ async function makeImages(
   try {
     await withGpu(weights, async (gpu, parameters) => {
       const onProgress = (done: number) => progress.steps(done);
-      const context = { gpu, network, parameters, signal, onProgress };
+      const onCompile = (place: string) => progress.compiling(place);
+      const context = { gpu, network, parameters, signal, onProgress, onCompile };
       await visualizeImages(context, waiting, options, async (result) => {
         const { task, status, activation } = result;
         const paths = pathsOf(options.out, network.name, task);

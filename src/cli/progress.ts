@@ -12,6 +12,7 @@ export class Progress {
   #lastLine = 0;
   #done = 0;
   #units = 0;
+  #phase = '';
 
   constructor(
     readonly totalUnits: number,
@@ -19,7 +20,8 @@ export class Progress {
     readonly style: ProgressStyle,
   ) {
     if (style !== 'auto' || !process.stderr.isTTY) return;
-    const format = '{bar} {percentage}% | units {units}/{totalUnits} | {rate} steps/s | {remaining} left';
+    const format =
+      '{bar} {percentage}% | units {units}/{totalUnits} | {rate} steps/s | {remaining} left {phase}';
     this.#bar = new cliProgress.SingleBar(
       { format, hideCursor: true, stream: process.stderr },
       cliProgress.Presets.shades_classic,
@@ -27,9 +29,19 @@ export class Progress {
     this.#bar.start(totalSteps, 0, this.#facts());
   }
 
+  /** Kernels of a place are being compiled, which takes seconds when the driver meets them for the first time. */
+  compiling(place: string): void {
+    this.#phase = `compiling kernels for ${place}`;
+    if (this.#bar) this.#show(true);
+    else if (this.style === 'json')
+      console.error(JSON.stringify({ progress: { phase: 'compiling', place } }));
+    else if (this.style === 'auto') console.error(this.#phase);
+  }
+
   /** `done` of all steps, over all units. */
   steps(done: number): void {
     this.#done = done;
+    this.#phase = '';
     this.#show(false);
   }
 
@@ -53,6 +65,7 @@ export class Progress {
       remaining: formatDuration(secondsLeft),
       stepsPerSecond,
       secondsLeft,
+      phase: this.#phase,
     };
   }
 

@@ -75,6 +75,8 @@ export interface AscendContext {
   network: Network;
   parameters: Parameters;
   onProgress?: (stepsDone: number, steps: number) => void;
+  /** before the kernels of a place run for the first time, which is when drivers compile them */
+  onCompile?: (place: string) => void;
   signal?: AbortSignal;
   watcher?: Watcher;
 }

@@ -91,8 +91,12 @@ export async function visualizeImages(
     const key = batchKey(task);
     if (!sizes.has(key)) sizes.set(key, settings.batch ?? (await suitableFor(context, task, settings)));
   }
+  const compiled = new Set<string>();
   let stepsDone = 0;
   for (const batch of batchesOf(tasks, (task) => sizes.get(batchKey(task))!)) {
+    const key = batchKey(batch[0]);
+    if (!compiled.has(key)) context.onCompile?.(batch[0].unit.tap.place);
+    compiled.add(key);
     const onProgress = (done: number) =>
       context.onProgress?.(stepsDone + done * batch.length, tasks.length * settings.steps);
     const results = await visualizeBatch({ ...context, onProgress }, batch, settings);
