@@ -19,21 +19,22 @@ const butterflies = (R: number, name: string, sign: 1 | -1): string =>
         `${name}1 = ${name}f + ${turned(`${name}h`, 2 - sign)}; ${name}3 = ${name}f + ${turned(`${name}h`, 2 + sign)};`,
       ].join(' ');
 
-/** Which pair and column an invocation of fold owns. */
-const foldPlace = ({ H, F }: SpectrumGeometry): string => `
+/** Which pair and column an invocation of fold owns, and the turn of each residue's middle row, loaded by one lane. */
+const foldPlace = ({ H, F, R }: SpectrumGeometry): string => `
   const GROUPS = (F + LANES - 1) / LANES;
   let fx = group.x % GROUPS * LANES + lane;
   let c = group.x / GROUPS / PAIRS;
   let g = group.x / GROUPS % PAIRS;
   let partner = (G - g) % G;
   let alone = partner == g;
+  let turn = turns[g * (origin.x + (lane % R + R - origin.x % R) % R + R * REACH) % H];
+  ${each(R, (t) => `let turn${t} = vec2f(subgroupBroadcast(turn.x, ${t}u), subgroupBroadcast(turn.y, ${t}u));`)}
   if (fx >= F) { return; }
   let plane = (n * C + c) * ${H * F} + fx;`;
 
-/** Residue t of rows: its place among the window's, and the turn of its middle row. */
+/** Where residue t of rows, counted from the picture's first, lies in q. */
 const residue = (R: number, t: number): string =>
   `let r${t} = (${t + R}u - origin.x % ${R}) % ${R};
-  let turn${t} = turns[g * (origin.x + r${t} + ${R} * REACH) % H];
   let at${t} = (((n * C + c) * R + r${t}) * PAIRS + g) * F + fx;`;
 
 /** q of p: [N,C,R,PAIRS,F,4], sums and differences. */
