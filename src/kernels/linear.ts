@@ -14,11 +14,29 @@ export const linear: Op = {
     const [K] = w;
     expectShape('linear', 'b', b, [K]);
     const flops = 2 * N * C * K;
+    const constants = { C, K };
+    const summed = { ...constants, N };
     return {
       outputs: { y: { shape: [N, K] } },
-      constants: { C, K },
+      constants,
       forward: { entryPoint: 'forward', bindings: ['x', 'w', 'b', 'y'], invocations: [K, N], flops },
-      backward: { x: { entryPoint: 'backward_x', bindings: ['w', 'dy', 'dx'], invocations: [C, N], flops } },
+      backward: {
+        x: { entryPoint: 'backward_x', bindings: ['w', 'dy', 'dx'], invocations: [C, N], flops },
+        w: {
+          entryPoint: 'backward_w',
+          bindings: ['x', 'dy', 'dw'],
+          invocations: [C, K],
+          flops,
+          constants: summed,
+        },
+        b: {
+          entryPoint: 'backward_b',
+          bindings: ['dy', 'db'],
+          invocations: [K, 1],
+          flops: N * K,
+          constants: summed,
+        },
+      },
     };
   },
 };

@@ -1,6 +1,6 @@
 // All of the mathematics in plain float64 loops, forward and backward: read this file first.
 // Every GPU kernel is tested against the function of the same name here, and every backward
-// function here is tested against central differences of its forward.
+// function here is tested against central differences of its forward. trainingReference.ts has what only training needs.
 //
 // N batch, C input channels, K output channels, H W input, P Q output, R S filter. Arrays are dense
 // and row-major: [N,C,H,W] means index ((n*C + c)*H + h)*W + w. `dx` is the gradient of x: the
@@ -28,7 +28,7 @@ export interface Conv2dSettings {
 }
 
 /** Calls `visit` with the flat indices of every product x*w that enters y. */
-function forEachProduct(
+export function forEachProduct(
   [N, C, H, W]: readonly number[],
   [K, , R, S]: readonly number[],
   { stride, pad: [top, left, bottom, right] }: Conv2dSettings,
@@ -90,7 +90,7 @@ export interface BatchNormParameters {
 }
 
 /** The channel of a flat index of an [N,C,...] array. */
-const channelOf = ({ shape, data }: Array64, i: number): number =>
+export const channelOf = ({ shape, data }: Array64, i: number): number =>
   Math.floor(i / (data.length / (shape[0] * shape[1]))) % shape[1];
 
 const map = (x: Array64, f: (value: number, i: number) => number): Array64 => ({

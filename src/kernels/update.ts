@@ -1,10 +1,14 @@
-// What closes an optimisation step: Adam on the parameters, the trace, the clock. These are not ops of the
-// autograd: they have no gradient, they change their inputs in place, and the tape records them last.
+// What closes a step. Of an image: Adam on its parameters, the trace, the clock. Of training: SGD on the weights, running
+// statistics, the clock. These are not ops of the autograd: they have no gradient, they change their inputs in place, and
+// the tape records them last.
 
 import adamSource from './adam.wgsl';
 import { elements, type Pass, perSample, type Shape } from './op.ts';
 import { ADAM } from './reference.ts';
+import runningSource from './runningStatistics.wgsl';
+import sgdSource from './sgd.wgsl';
 import tickSource from './tick.wgsl';
+import type { SgdSettings } from './trainingReference.ts';
 
 /** A kernel that the tape records as it is: bindings name its operands. */
 export interface Update {
@@ -45,6 +49,35 @@ export const adamRates = (learningRate: number, t: number): [number, number] => 
   learningRate / (1 - ADAM.beta1 ** t),
   1 / Math.sqrt(1 - ADAM.beta2 ** t),
 ];
+
+/** SGD descent on p with momentum m and gradient g of the same shape; `rates` [steps], `clock` u32 [1]. */
+export const sgd = (p: Shape, { momentum, decay }: SgdSettings): Update => ({
+  name: 'sgd',
+  source: sgdSource,
+  constants: { SIZE: elements(p), MOMENTUM: momentum, DECAY: decay },
+  pass: {
+    entryPoint: 'update',
+    bindings: ['p', 'm', 'g', 'rates', 'clock'],
+    invocations: [elements(p), 1],
+    flops: 6 * elements(p),
+  },
+});
+
+/**
+ * runningMean and runningVariance [C] follow the mean and variance of a batch of `count` > 1 numbers per channel, taking
+ * `share` of each batch (PyTorch's momentum, 0.1).
+ */
+export const runningStatistics = (channels: number, count: number, share: number): Update => ({
+  name: 'runningStatistics',
+  source: runningSource,
+  constants: { C: channels, SHARE: share, UNBIAS: count / (count - 1) },
+  pass: {
+    entryPoint: 'update',
+    bindings: ['mean', 'variance', 'runningMean', 'runningVariance'],
+    invocations: [channels, 1],
+    flops: 7 * channels,
+  },
+});
 
 /** trace [steps,N,2] at the current step = objective [N] and the norm of g [N,...] per sample. */
 export const trace = (g: Shape): Update => ({
