@@ -71,6 +71,19 @@ export function settingsHash(settings: object): Promise<string> {
 export const imageId = ({ unit: { tap, channel }, objective, index }: ImageTask): string =>
   `${tap.place}:${channel}/${objective}/${index}`;
 
+const IMAGE_ID = /^(?<place>[^:/]+):(?<channel>\d{1,6})\/(?<objective>center|channel)\/(?<index>\d{1,6})$/;
+
+/** The image of a name; undefined for a name that the network has not. */
+export function imageOfId(network: Network, id: string): ImageTask | undefined {
+  const groups = IMAGE_ID.exec(id)?.groups;
+  const tap = tapsOf(network).find(({ place }) => place === groups?.place);
+  if (!groups || !tap) return undefined;
+  const { channel, objective, index } = groups;
+  const unit = { tap, channel: Number(channel) };
+  const task = { unit, objective: objective as ObjectiveKind, index: Number(index) };
+  return unit.channel < tap.channels && imageId(task) === id ? task : undefined;
+}
+
 /** Channels by block for which O and the whole channel are made as well. */
 export type DisplayChannels = ReadonlyMap<string, readonly number[]>;
 

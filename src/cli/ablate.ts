@@ -20,6 +20,7 @@ import { requireTensors } from '../model/parameters.ts';
 import { findTap } from '../model/taps.ts';
 import { channelsOfRun, parseChannels } from './channelLists.ts';
 import { ensureFolder, readIfPresent, writeAtomically } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 import { ImageProgress } from './imageProgress.ts';
 import { type Listing, listImages, type SkippedFile } from './images.ts';
 import { LabelledFiles } from './labelledFiles.ts';
@@ -155,7 +156,7 @@ async function readRecord<T extends { settings: object }>(
   if (!bytes) return undefined;
   let record: T;
   try {
-    record = v.parse(schema, JSON.parse(new TextDecoder().decode(bytes)));
+    record = v.parse(schema, parseJson(bytes));
   } catch {
     throw new StreamscopeError('badInput', `${path} is damaged.`, 'Measure anew with --overwrite.');
   }

@@ -8,6 +8,7 @@ import type { AblationMeasurements } from '../analysis/ablationSummary.ts';
 import { StreamscopeError } from '../error.ts';
 import { fileError } from './failure.ts';
 import { readBytes } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 
 const shares = v.array(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
 const recordSchema = v.object({
@@ -40,9 +41,9 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 async function readAblation(path: string): Promise<AblationMeasurements> {
-  const text = new TextDecoder().decode(await readBytes(path));
+  const bytes = await readBytes(path);
   try {
-    const { ablation } = v.parse(recordSchema, JSON.parse(text));
+    const { ablation } = v.parse(recordSchema, parseJson(bytes));
     const { scales, ablated, trials } = ablation;
     if ([ablated, ...trials.map(({ accuracy }) => accuracy)].some(({ length }) => length !== scales.length))
       throw new Error(`expected ${scales.length} accuracies, one per scale`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { StreamscopeError } from '../error.ts';
 import { readBytes } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 
 const CHANNELS = /^(?<first>\d+)(?:-(?<last>\d+))?$/;
 
@@ -66,7 +67,7 @@ export async function channelsOfRun(run: string, block: string): Promise<number[
   });
   let report: v.InferOutput<typeof reportSchema>;
   try {
-    report = v.parse(reportSchema, JSON.parse(new TextDecoder().decode(bytes)));
+    report = v.parse(reportSchema, parseJson(bytes));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StreamscopeError('badInput', `${path} is no report: ${reason}.`, hint);

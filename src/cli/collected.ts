@@ -14,6 +14,7 @@ import { type NpyArray, parseNpy } from '../model/npy.ts';
 import { tapsOf } from '../model/taps.ts';
 import { fileError } from './failure.ts';
 import { readBytes, readIfPresent, writeAtomically } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 import { settingsDifference } from './runFolder.ts';
 
 const imageSchema = v.object({
@@ -76,7 +77,7 @@ export async function readCollected(
 
 function parseWith<T>(schema: v.GenericSchema<unknown, T>, bytes: Uint8Array, path: string): T {
   try {
-    return v.parse(schema, JSON.parse(new TextDecoder().decode(bytes)));
+    return v.parse(schema, parseJson(bytes));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StreamscopeError('badInput', `${path} is damaged: ${reason}.`, 'Remove it and collect again.');
@@ -116,8 +117,10 @@ export async function readPlace(run: string, network: Network, place: string): P
   return { images: shape[0], channels: shape[1], activations: data, ...extremes };
 }
 
+const lineSchema = v.union([v.object({ image: imageSchema }), v.object({ skipped: skippedSchema })]);
+
 /** What became of one file: an image of its number, or skipped. */
-export type Line = { image: CollectedImage } | { skipped: SkippedImage };
+export type Line = v.InferOutput<typeof lineSchema>;
 
 /** collect.partial.jsonl: grows by a line per file, is cut back to what was measured, and removed at the end. */
 export class Journal {
@@ -130,7 +133,7 @@ export class Journal {
 
   static pathOf = (run: string, network: Network): string => join(run, network.name, 'collect.partial.jsonl');
 
-  /** Opens the journal of an interrupted collection, or begins one. Throws usage when its settings were others. */
+  /** Opens the journal of an interrupted collection, or begins one. Throws usage when its settings were others, badInput. */
   static async open(run: string, network: Network, settings: object): Promise<Journal> {
     const path = Journal.pathOf(run, network);
     const bytes = await readIfPresent(path);
@@ -142,14 +145,12 @@ export class Journal {
       return new Journal(path, [], [first.length]);
     }
     const [first, ...rest] = whole.trimEnd().split('\n');
-    requireSame(path, JSON.parse(first), settings);
+    const encoder = new TextEncoder();
+    requireSame(path, parseWith(v.looseObject({}), encoder.encode(first), path), settings);
+    const lines = rest.map((line) => parseWith(lineSchema, encoder.encode(line), path));
     let end = Buffer.byteLength(first) + 1;
     const ends = [end, ...rest.map((line) => (end += Buffer.byteLength(line) + 1))];
-    return new Journal(
-      path,
-      rest.map((line) => JSON.parse(line)),
-      ends,
-    );
+    return new Journal(path, lines, ends);
   }
 
   get images(): CollectedImage[] {

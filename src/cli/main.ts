@@ -16,6 +16,7 @@ import { plan } from './plan.ts';
 import { reproduce } from './reproduce.ts';
 import { PIXELS } from './responses.ts';
 import { serve } from './serve.ts';
+import { addSharding } from './shardOptions.ts';
 import { taps } from './taps.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
@@ -104,6 +105,8 @@ function makeProgram(): Command {
     .description('which images a run would make: one JSON document, without making any')
     .requiredOption('--weights <file>', '.pth or .safetensors');
   addImageSettings(addRequest(planning)).action(plan);
+
+  addSharding(program, stop.signal);
 
   const reproducing = program
     .command('reproduce')

@@ -21,6 +21,7 @@ import { StreamscopeError } from '../error.ts';
 import { parseNpy, writeNpy } from '../model/npy.ts';
 import { fileError } from './failure.ts';
 import { readBytes, readIfPresent, writeAtomically } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 
 /** Where measurements come from: shown in the report, never computed with. */
 export interface Provenance {
@@ -184,7 +185,7 @@ async function readBlock(run: string, name: string, bytes: Uint8Array): Promise<
 function parseBlockFile(path: string, bytes: Uint8Array): BlockFile {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
+    json = parseJson(bytes);
   } catch {
     throw damaged(path, 'it is not JSON');
   }

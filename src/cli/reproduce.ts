@@ -25,6 +25,7 @@ import { type CampaignOptions, runCampaign } from './campaign.ts';
 import { collect } from './collect.ts';
 import { collectedFile, placeFiles } from './collected.ts';
 import { filesBelow, readBytes, writeAtomically } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 import { type OpenWeights, openWeights } from './model.ts';
 import { NAMED, type RequestOptions, requestOf, writePlan } from './plan.ts';
 import { writeReport } from './report.ts';
@@ -166,7 +167,7 @@ const displayStage = (run: Run): Stage => ({
 /** Images of the channels that the report names: known as soon as it has been analysed. */
 async function namedImages({ options, opened }: Run): Promise<ImageTask[]> {
   const bytes = await readBytes(join(options.out, 'report.json'));
-  const report = JSON.parse(new TextDecoder().decode(bytes)) as Report;
+  const report = parseJson(bytes) as Report;
   return displayImages(opened.network, channelsToShow(report));
 }
 

@@ -14,13 +14,19 @@ import { writeNpy } from '../model/npy.ts';
 import type { ImageResult, ImageTask } from '../visualization/campaign.ts';
 import { encodePng } from '../visualization/png.ts';
 import { readIfPresent, writeAtomically } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 
-const sidecarSchema = v.object({
-  status: v.picklist(['ok', 'dead', 'diverged']),
+const shared = {
+  /** its name: a record that was copied to another unit's folder is none */
+  image: v.string(),
   settings: v.record(v.string(), v.unknown()),
-  activation: v.optional(v.number()),
+  /** SHA-256 by file name */
   files: v.record(v.string(), v.string()),
-});
+};
+const sidecarSchema = v.variant('status', [
+  v.object({ status: v.literal('ok'), activation: v.number(), ...shared }),
+  v.object({ status: v.picklist(['dead', 'diverged']), activation: v.optional(v.number()), ...shared }),
+]);
 
 export type Sidecar = v.InferOutput<typeof sidecarSchema>;
 
@@ -37,6 +43,9 @@ export function pathsOf(run: string, network: string, { unit, objective, index }
   const base = join(folder, `${index}_distill_${objective}`);
   return { folder, png: `${base}.png`, npy: `${base}.npy`, json: `${base}.json` };
 }
+
+/** The plan of a run that was planned. */
+export const planFileOf = (run: string): string => join(run, 'plan.json');
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -64,10 +73,8 @@ export async function finishedImage(
   task: ImageTask,
   settings: ImageSettings,
 ): Promise<Sidecar | undefined> {
-  const bytes = await readIfPresent(paths.json);
-  if (!bytes) return undefined;
-  const sidecar = parseSidecar(bytes);
-  if (!sidecar) return undefined;
+  const sidecar = await readSidecar(paths, task);
+  if (!sidecar || sidecar === 'damaged') return undefined;
   const difference = settingsDifference(sidecar.settings, settings);
   if (difference) {
     throw new StreamscopeError(
@@ -76,21 +83,36 @@ export async function finishedImage(
       'Choose another folder with --out, or make it anew with --overwrite.',
     );
   }
-  for (const path of [paths.png, paths.npy]) {
-    const expected = sidecar.files[nameOf(path)];
-    const found = expected && (await readIfPresent(path));
-    if (sidecar.status === 'ok' && (!found || sha256(found) !== expected)) return undefined;
-  }
-  return sidecar;
+  return (await readImage(paths, sidecar)) && sidecar;
 }
 
-function parseSidecar(bytes: Uint8Array): Sidecar | undefined {
+/** What is recorded of an image; undefined when nothing is. A damaged record says nothing: the image is made again. */
+export async function readSidecar(
+  { json }: ImagePaths,
+  task: ImageTask,
+): Promise<Sidecar | 'damaged' | undefined> {
+  const bytes = await readIfPresent(json);
+  if (!bytes) return undefined;
   try {
-    const result = v.safeParse(sidecarSchema, JSON.parse(new TextDecoder().decode(bytes)));
-    return result.success ? result.output : undefined;
+    const result = v.safeParse(sidecarSchema, parseJson(bytes));
+    return result.success && result.output.image === imageId(task) ? result.output : 'damaged';
   } catch {
-    return undefined; // torn or edited: the image is made again
+    return 'damaged'; // torn or edited
   }
+}
+
+/** An image's files, PNG and .npy, or none without status ok; undefined when one is not what its record names. */
+export async function readImage(
+  { png, npy }: ImagePaths,
+  { status, files }: Sidecar,
+): Promise<[path: string, bytes: Uint8Array][] | undefined> {
+  const found: [string, Uint8Array][] = [];
+  for (const path of status === 'ok' ? [png, npy] : []) {
+    const bytes = await readIfPresent(path);
+    if (!bytes || sha256(bytes) !== files[nameOf(path)]) return undefined;
+    found.push([path, bytes]);
+  }
+  return found;
 }
 
 /** Writes an image. Without status ok there is none: files of an earlier attempt are removed. */

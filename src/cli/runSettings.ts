@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { type RunSettings, settingsHash } from '../analysis/plan.ts';
 import { StreamscopeError } from '../error.ts';
 import { ensureFolder, readIfPresent, removeAbandoned, writeAtomically } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 import { settingsDifference } from './runFolder.ts';
 import { version } from './version.ts';
 
@@ -48,7 +49,7 @@ async function readRun(run: string): Promise<v.InferOutput<typeof runSchema>['se
   const bytes = await readIfPresent(runFile(run));
   if (!bytes) return undefined;
   try {
-    return v.parse(runSchema, JSON.parse(new TextDecoder().decode(bytes))).settings;
+    return v.parse(runSchema, parseJson(bytes)).settings;
   } catch (error) {
     throw new StreamscopeError(
       'badInput',

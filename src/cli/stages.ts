@@ -11,6 +11,7 @@ import * as v from 'valibot';
 import { settingsHash } from '../analysis/plan.ts';
 import { StreamscopeError } from '../error.ts';
 import { readIfPresent, writeAtomically } from './files.ts';
+import { parseJson } from './jsonFiles.ts';
 import { formatDuration } from './progress.ts';
 import { version } from './version.ts';
 
@@ -98,7 +99,7 @@ const recordFile = (run: string, { name }: Stage): string => join(run, 'stages',
 
 function parseRecord(bytes: Uint8Array): StageRecord | undefined {
   try {
-    return v.parse(recordSchema, JSON.parse(new TextDecoder().decode(bytes)));
+    return v.parse(recordSchema, parseJson(bytes));
   } catch {
     return undefined; // torn or edited: the stage is done again
   }
