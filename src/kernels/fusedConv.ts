@@ -45,25 +45,28 @@ const KERNEL: SimdKernel = {
     ...['y_C4', 'y_H', 'y_W', 'y_stride', 'y_top', 'y_left', 'u', 'v', 'biased'],
     ...['other_is', 'other_H', 'other_W', 'other_top', 'other_left', 'accumulate'],
   ],
-  store: `// stride^2 phases of sub-pixels, one of them going forward
+  // a lane's channel and phase: divisions cost more than a pixel's products, so they stand before the loop
+  prepare: `// stride^2 phases of sub-pixels, one of them going forward
   let phase = k / (4 * shape.y_C4);
   let c = k % (4 * shape.y_C4);
-  let h = (p + shape.u) * shape.y_stride + phase / shape.y_stride - shape.y_top;
-  let column = (q + shape.v) * shape.y_stride + phase % shape.y_stride - shape.y_left;
-  if (h < 0 || h >= shape.y_H || column < 0 || column >= shape.y_W) { return; }
-  let plane = n * shape.y_C4 + c / 4;
-  let i = 4 * ((plane * shape.y_H + h) * shape.y_W + column) + c % 4;
-  var sum = value;
-  if (shape.biased == 1) { sum += bias[c]; }
-  if (shape.other_is != ${OTHER.nothing}) {
-    let at = (plane * shape.other_H + h + shape.other_top) * shape.other_W + column + shape.other_left;
-    let there = other[4 * at + c % 4];
-    if (shape.other_is == ${OTHER.added}) { sum += there; }
-    if (shape.other_is == ${OTHER.addedRectified}) { sum += max(there, 0.0); }
-    if (shape.other_is == ${OTHER.mask}) { sum = select(0.0, sum, there > 0.0); }
-  }
-  if (shape.accumulate == 1) { sum += result[i]; }
-  result[i] = sum;`,
+  let first_h = shape.u * shape.y_stride + phase / shape.y_stride - shape.y_top;
+  let first_v = shape.v * shape.y_stride + phase % shape.y_stride - shape.y_left;
+  let y_plane = n * shape.y_C4 + c / 4;
+  let addend = select(0.0, bias[c], shape.biased == 1);`,
+  store: `let h = p * shape.y_stride + first_h;
+      let v = q * shape.y_stride + first_v;
+      if (h < 0 || h >= shape.y_H || v < 0 || v >= shape.y_W) { continue; }
+      let i = 4 * ((y_plane * shape.y_H + h) * shape.y_W + v) + c % 4;
+      var sum = value + addend;
+      if (shape.other_is != ${OTHER.nothing}) {
+        let at = (y_plane * shape.other_H + h + shape.other_top) * shape.other_W + v + shape.other_left;
+        let there = other[4 * at + c % 4];
+        if (shape.other_is == ${OTHER.added}) { sum += there; }
+        if (shape.other_is == ${OTHER.addedRectified}) { sum += max(there, 0.0); }
+        if (shape.other_is == ${OTHER.mask}) { sum = select(0.0, sum, there > 0.0); }
+      }
+      if (shape.accumulate == 1) { sum += result[i]; }
+      result[i] = sum;`,
 };
 
 /** Sizes of a packed tensor [N,C/4,H,4W]. */

@@ -61,7 +61,9 @@ export interface SimdKernel {
   weights: string;
   /** further whole numbers in `shape` */
   extra: readonly string[];
-  /** statements that store `value` for lane `k` at position (`p`, `q`) of sample `n` */
+  /** statements for lane `k` of sample `n`, before its results are stored */
+  prepare: string;
+  /** statements that store `value` at position (`p`, `q`); `continue` leaves it out */
   store: string;
 }
 
@@ -178,19 +180,17 @@ ${productBlocks(filter, turn, tile).join('\n')}
     ${turn.rows > 1 ? '}\n    ' : ''}plane += shape.H * shape.W;
   }
   if (k >= shape.outputs) { return; }
+  ${kernel.prepare}
   // in loops, so that the compiler meets the statements once
   var sums = array<f32, ${tile.rows * tile.columns}>(${range(tile.rows * tile.columns)
     .map((i) => `y${i}`)
     .join(', ')});
   for (var p = first_p; p < min(first_p + ${tile.rows}, shape.P); p++) {
     for (var q = first_q; q < min(first_q + ${tile.columns}, shape.Q); q++) {
-      store(n, k, p, q, sums[(p - first_p) * ${tile.columns} + q - first_q]);
+      let value = sums[(p - first_p) * ${tile.columns} + q - first_q];
+      ${kernel.store}
     }
   }
-}
-
-fn store(n : i32, k : i32, p : i32, q : i32, value : f32) {
-  ${kernel.store}
 }
 `;
   const numbers = [

@@ -26,7 +26,8 @@ const kernel: SimdKernel = {
   read: 'x',
   weights: 'w',
   extra: [],
-  store: 'y[((n * shape.outputs + k) * shape.P + p) * shape.Q + q] = value;',
+  prepare: 'let plane_y = n * shape.outputs + k;',
+  store: 'y[(plane_y * shape.P + p) * shape.Q + q] = value;',
 };
 
 /** 3 channels of 6 x 6 to 10 of 3 x 3, with a 2 x 2 filter of stride 2 on 8 lanes: tiles of 3 x 3. */
