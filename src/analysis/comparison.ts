@@ -131,7 +131,9 @@ function countRows(block: BlockMetrics, { invariant, invariantWithoutMix }: Publ
   if (!scale || !spread) return [];
   const { passing, passingWithoutMix, percent: share, percentWithoutMix } = scale;
   const counted = `${passing.length} of ${block.channels} (${short(share)} %)`;
-  const agrees = invariant === 'zero' ? passing.length === 0 : passing.length > 0;
+  // "many" is no number: none contradicts it, some neither does nor proves it
+  const some = passing.length > 0;
+  const agrees = invariant === 'zero' ? !some : some ? null : false;
   const rows = [
     row(
       block,

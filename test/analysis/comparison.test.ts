@@ -42,7 +42,7 @@ test('a run that finds what the study found agrees', () => {
   expect(rowOf(rows, 'Fig. 8')).toMatchObject({ published: '42, 9, 78', agrees: true });
   expect(rowOf(rows, 'Fig. 8').difference).toContain('3 of 3 shared (by chance 0.070)');
   expect(rowOf(rows, 'Fig. 6')).toMatchObject({ ours: '7, 15, 53', agrees: true });
-  expect(rowOf(rows, 'Fig. 5')).toMatchObject({ ours: '4 of 128 (3.13 %)', agrees: true });
+  expect(rowOf(rows, 'Fig. 5')).toMatchObject({ ours: '4 of 128 (3.13 %)', agrees: null });
   expect(rowOf(rows, 'Fig. 2')).toMatchObject({ agrees: true });
 });
 
