@@ -1,16 +1,39 @@
-// Bundles the command line into dist/streamscope.js. WGSL files become text, byte for byte.
+// Bundles the command line into dist/streamscope.js and the page into dist/web. WGSL files become text, byte for byte.
+import { cp } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-await build({
-  entryPoints: { streamscope: 'src/cli/main.ts' },
-  outdir: 'dist',
+const shared = {
   bundle: true,
-  platform: 'node',
   format: 'esm',
-  target: 'node20',
   loader: { '.wgsl': 'text' },
-  packages: 'external',
-  banner: { js: '#!/usr/bin/env node' },
   sourcemap: true,
   logLevel: 'warning',
+};
+
+await build({
+  ...shared,
+  entryPoints: { streamscope: 'src/cli/main.ts' },
+  outdir: 'dist',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  banner: { js: '#!/usr/bin/env node' },
 });
+
+// the page, its worker and the headless page share what they have in common
+await build({
+  ...shared,
+  entryPoints: {
+    explorer: 'src/web/explorer.ts',
+    worker: 'src/web/worker.ts',
+    headless: 'src/web/headless.ts',
+  },
+  outdir: 'dist/web',
+  platform: 'browser',
+  target: 'chrome121',
+  splitting: true,
+  minify: true,
+  chunkNames: 'chunk-[hash]',
+});
+for (const name of ['index.html', 'headless.html', 'style.css', 'icon.svg'])
+  await cp(`src/web/${name}`, `dist/web/${name}`);

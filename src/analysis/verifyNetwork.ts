@@ -46,6 +46,7 @@ async function* verifyTaps(
     const place = placeOf(context, module);
     return serves(place) ? [{ name, module, place }] : [];
   });
+  if (wanted.length === 0) return;
   const maps = await wholeMaps(context, photo, [...new Set(wanted.map(({ place }) => place))]);
   for (const { name, module, place } of wanted) {
     const golden = await goldens.load(name);

@@ -5,13 +5,15 @@
 import { imageSettings, type RunSettings, runSettings } from '../analysis/plan.ts';
 import { requireTensors } from '../model/parameters.ts';
 import { type CampaignSettings, type ImageTask, visualizeImages } from '../visualization/campaign.ts';
+import { visualizeInChrome } from './chrome.ts';
+import type { HostOptions } from './host.ts';
 import { type OpenWeights, withGpu } from './model.ts';
 import { formatDuration, Progress, type ProgressStyle } from './progress.ts';
-import { finishedImage, pathsOf, type Sidecar, writeImage } from './runFolder.ts';
+import { finishedImage, pathsOf, type Sidecar, type WrittenImage, writeImage } from './runFolder.ts';
 import { openRun } from './runSettings.ts';
 import { version } from './version.ts';
 
-export interface CampaignOptions extends CampaignSettings {
+export interface CampaignOptions extends CampaignSettings, HostOptions {
   out: string;
   overwrite?: boolean;
   progress: ProgressStyle;
@@ -67,7 +69,7 @@ const madeOf = (task: ImageTask, { status, activation }: Sidecar, png: string): 
 });
 
 async function makeImages(
-  { network, weights }: OpenWeights,
+  { network, weights, path }: OpenWeights,
   waiting: readonly ImageTask[],
   settings: RunSettings,
   options: CampaignOptions,
@@ -76,23 +78,28 @@ async function makeImages(
 ): Promise<void> {
   const progress = new Progress(waiting.length, waiting.length * options.steps, options.progress);
   const started = performance.now();
-  try {
-    await withGpu(weights, async (gpu, parameters) => {
-      const onProgress = (done: number) => progress.steps(done);
-      const onCompile = (place: string) => progress.compiling(place);
-      const context = { gpu, network, parameters, signal, onProgress, onCompile };
-      await visualizeImages(context, waiting, options, async (result) => {
-        const { task, status, activation } = result;
-        const paths = pathsOf(options.out, network.name, task);
-        await writeImage(paths, result, imageSettings(settings, task), gpu.adapter, version);
-        onMade({ task, status, activation, png: status === 'ok' ? paths.png : undefined });
-        progress.unit();
-      });
-      const seconds = (performance.now() - started) / 1000;
-      console.error(
-        `${waiting.length} images of ${options.steps} steps in ${formatDuration(seconds)} on ${gpu.adapter}`,
-      );
+  const onProgress = (done: number) => progress.steps(done);
+  const onImage = async (result: WrittenImage, adapter: string) => {
+    const { task, status, activation } = result;
+    const paths = pathsOf(options.out, network.name, task);
+    await writeImage(paths, result, imageSettings(settings, task), adapter, version);
+    onMade({ task, status, activation, png: status === 'ok' ? paths.png : undefined });
+    progress.unit();
+  };
+  const inNode = () =>
+    withGpu(weights, async (gpu, parameters) => {
+      const context = { gpu, network, parameters, signal, onProgress };
+      await visualizeImages(context, waiting, options, (result) => onImage(result, gpu.adapter));
+      return gpu.adapter;
     });
+  const inChrome = () =>
+    visualizeInChrome({ ...options, weights: path }, waiting, options, { onImage, onProgress }, signal);
+  try {
+    const adapter = await (options.host === 'chrome' ? inChrome() : inNode());
+    const seconds = (performance.now() - started) / 1000;
+    console.error(
+      `${waiting.length} images of ${options.steps} steps in ${formatDuration(seconds)} on ${adapter}`,
+    );
   } finally {
     progress.stop();
   }

@@ -11,6 +11,7 @@ import { collect } from './collect.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { report } from './failure.ts';
+import { addHost } from './host.ts';
 import { addCampaignOptions, addImageSettings, addRequest, wholeNumber } from './imageOptions.ts';
 import { plan } from './plan.ts';
 import { reproduce } from './reproduce.ts';
@@ -35,6 +36,7 @@ function makeProgram(): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true });
+  addHost(program);
 
   program
     .command('doctor')
@@ -78,7 +80,7 @@ function makeProgram(): Command {
     .requiredOption('--weights <file>', '.pth or .safetensors')
     .option('--goldens <folder>', "PyTorch's outputs (default: those shipped in weights/goldens)")
     .option('--json', 'one JSON document')
-    .action(verify);
+    .action((_, command) => verify(command.optsWithGlobals(), stop.signal));
 
   const visualizing = program
     .command('visualize')
@@ -98,7 +100,7 @@ function makeProgram(): Command {
   addCampaignOptions(addImageSettings(visualizing))
     .option('--overwrite', 'make images anew that are already there')
     .option('--json', 'one JSON line per image')
-    .action(async (options) => void (await visualize(options, stop.signal)));
+    .action(async (_, command) => void (await visualize(command.optsWithGlobals(), stop.signal)));
 
   const planning = program
     .command('plan')

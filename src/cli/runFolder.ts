@@ -11,6 +11,7 @@ import * as v from 'valibot';
 import { type ImageSettings, imageId } from '../analysis/plan.ts';
 import { StreamscopeError } from '../error.ts';
 import { writeNpy } from '../model/npy.ts';
+import type { Ascent } from '../visualization/ascend.ts';
 import type { ImageResult, ImageTask } from '../visualization/campaign.ts';
 import { encodePng } from '../visualization/png.ts';
 import { readIfPresent, writeAtomically } from './files.ts';
@@ -115,10 +116,13 @@ export async function readImage(
   return found;
 }
 
+/** What is written of a finished image, wherever it was made. */
+export type WrittenImage = Omit<ImageResult, 'ascent'> & { ascent: Pick<Ascent, 'image' | 'objective'> };
+
 /** Writes an image. Without status ok there is none: files of an earlier attempt are removed. */
 export async function writeImage(
   paths: ImagePaths,
-  result: ImageResult,
+  result: WrittenImage,
   settings: ImageSettings,
   adapter: string,
   version: string,

@@ -47,7 +47,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const POLICY = {
   scripts:
-    "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'self'; script-src 'self'; img-src 'self' blob: data:; style-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
   // a report is words, styles and pictures: what else a run folder holds came from who knows where
   plain: "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; sandbox allow-downloads",
 };

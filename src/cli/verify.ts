@@ -6,11 +6,13 @@ import { type Golden, type Goldens, passes, type Row, verify as verifyRows } fro
 import { StreamscopeError } from '../error.ts';
 import { parseNpy } from '../model/npy.ts';
 import { tapsOf } from '../model/taps.ts';
+import { verifyInChrome } from './chrome.ts';
 import { readBytes } from './files.ts';
-import { openWeights, serves, withGpu } from './model.ts';
+import type { HostOptions } from './host.ts';
+import { type OpenWeights, openWeights, serves, withGpu } from './model.ts';
 import { goldensFolder } from './weights.ts';
 
-export interface VerifyOptions {
+export interface VerifyOptions extends HostOptions {
   weights: string;
   goldens?: string;
   json?: boolean;
@@ -49,24 +51,23 @@ async function openGoldens(folder: string): Promise<Goldens> {
 }
 
 /** Throws (70) when any row is above its bound. */
-export async function verify({
-  weights: path,
-  goldens: folder = goldensFolder,
-  json,
-}: VerifyOptions): Promise<void> {
+export async function verify(options: VerifyOptions, signal: AbortSignal): Promise<void> {
+  const { weights: path, goldens: folder = goldensFolder, json, host } = options;
   const opened = await openWeights(path);
-  const { weights, network } = opened;
-  const goldens = await openGoldens(folder);
+  const { network } = opened;
   const rows: Row[] = [];
-  const adapter = await withGpu(weights, async (gpu, parameters) => {
-    if (!json) console.log(`${network.name} from ${path} on ${gpu.adapter}, against ${folder}`);
-    const context = { gpu, network, parameters, goldens, serves: (place: string) => serves(opened, place) };
-    for await (const row of verifyRows(context)) {
-      rows.push(row);
-      if (!json) console.log(formatRow(row));
-    }
-    return gpu.adapter;
-  });
+  const onRow = (row: Row) => {
+    rows.push(row);
+    if (!json) console.log(formatRow(row));
+  };
+  const begin = (where: string) => {
+    if (!json) console.log(`${network.name} from ${path} ${where}, against ${folder}`);
+  };
+  const inChrome = () => {
+    begin('in Chrome');
+    return verifyInChrome({ ...options, goldens: folder }, onRow, signal);
+  };
+  const adapter = await (host === 'chrome' ? inChrome() : verifyInNode(opened, folder, begin, onRow));
   const failed = rows.filter((row) => !passes(row));
   const checked = new Set(rows.map(({ place }) => place));
   const unchecked = tapsOf(network).filter(({ place }) => !checked.has(place));
@@ -103,6 +104,22 @@ export async function verify({
       'The goldens are of torchvision’s IMAGENET1K_V1 weights: other weights differ. Else please report this with `streamscope doctor`.',
     );
   }
+}
+
+async function verifyInNode(
+  opened: OpenWeights,
+  folder: string,
+  begin: (where: string) => void,
+  onRow: (row: Row) => void,
+): Promise<string> {
+  const { weights, network } = opened;
+  const goldens = await openGoldens(folder);
+  return withGpu(weights, async (gpu, parameters) => {
+    begin(`on ${gpu.adapter}`);
+    const context = { gpu, network, parameters, goldens, serves: (place: string) => serves(opened, place) };
+    for await (const row of verifyRows(context)) onRow(row);
+    return gpu.adapter;
+  });
 }
 
 const formatRow = (row: Row): string =>

@@ -1,0 +1,32 @@
+// Where the GPU work of a command runs: in this process, or in headless Chrome. Options of the program itself, because
+// they come before the command: `streamscope --host chrome verify`.
+
+import { type Command, Option } from 'commander';
+import { StreamscopeError } from '../error.ts';
+
+export interface HostOptions {
+  host?: 'node' | 'chrome';
+  /** the browser's program; the first on PATH when absent */
+  chrome?: string;
+}
+
+/** Commands that Chrome can run. */
+const IN_CHROME = ['verify', 'visualize'];
+
+/** Adds the options, and refuses `--host chrome` with commands that only run in Node. */
+export function addHost(program: Command): Command {
+  return program
+    .addOption(
+      new Option('--host <host>', 'where the GPU work runs').choices(['node', 'chrome']).default('node'),
+    )
+    .option('--chrome <program>', 'the browser for --host chrome (default: the first on PATH)')
+    .hook('preAction', (_, command) => {
+      const { host } = command.optsWithGlobals<HostOptions>();
+      if (host !== 'chrome' || IN_CHROME.includes(command.name())) return;
+      throw new StreamscopeError(
+        'usage',
+        `${command.name()} does not run in Chrome.`,
+        `These do: ${IN_CHROME.join(', ')}. Leave --host out.`,
+      );
+    });
+}

@@ -1,0 +1,180 @@
+// The explorer page: opens files, keeps the panels up to date, and follows the address. The worker does the computing.
+
+import type { Role } from '../analysis/measurements.ts';
+import { StreamscopeError } from '../error.ts';
+import { AscentPanel, type Finished } from './ascentPanel.ts';
+import { Client } from './client.ts';
+import { byId } from './elements.ts';
+import { attempt, dismissError, showError } from './errors.ts';
+import { formatLink, type Place, parseLink } from './link.ts';
+import { showPhotograph } from './photographPanel.ts';
+import { ResponsesPanel } from './responsesPanel.ts';
+import { Run } from './run.ts';
+import { chosenRun, type RunFiles, servedRun } from './runFiles.ts';
+import { RunPanel } from './runPanel.ts';
+import { SpectrumPanel } from './spectrumPanel.ts';
+import { blocksOf, channelsOf, isServed, type State } from './state.ts';
+
+const FIRST: Place = { block: '1.1', channel: 19 };
+
+const state: State = { place: { ...FIRST, ...parseLink(location.hash) }, magnitudes: new Map() };
+const client = new Client(new Worker(new URL('worker.js', import.meta.url), { type: 'module' }));
+const spectrum = new SpectrumPanel(state, select);
+const ascent = new AscentPanel(state, client);
+const responses = new ResponsesPanel();
+const runPanel = new RunPanel();
+
+/** Chooses a channel: the address says which, and everything follows the address. */
+function select(place: Place): void {
+  const link = formatLink(place);
+  if (location.hash === link) void attempt(follow);
+  else location.hash = link;
+}
+
+/** Takes the place from the address. Throws usage for a block or a channel that there is none of. */
+async function follow(): Promise<void> {
+  const place = { ...state.place, ...parseLink(location.hash) };
+  const blocks = blocksOf(state);
+  if (blocks.length > 0) {
+    if (!blocks.includes(place.block)) {
+      const wanted = place.block;
+      place.block = blocks.includes(FIRST.block) ? FIRST.block : blocks[0];
+      showError(
+        new StreamscopeError(
+          'usage',
+          `Block ${wanted} is not there.`,
+          `These weights and this run have ${blocks.join(', ')}; showing ${place.block}.`,
+        ),
+      );
+    }
+    const channels = channelsOf(state, place.block)!;
+    if (place.channel >= channels) {
+      showError(
+        new StreamscopeError(
+          'usage',
+          `Block ${place.block} has no channel ${place.channel}.`,
+          `It has channels 0 to ${channels - 1}; showing the last.`,
+        ),
+      );
+      place.channel = channels - 1;
+    }
+  }
+  state.place = place;
+  if (location.hash !== formatLink(place)) history.replaceState(null, '', formatLink(place));
+  await update();
+}
+
+/** Brings every panel up to date with the state. */
+async function update(): Promise<void> {
+  const { place, weights, run, magnitudes } = state;
+  if (weights && isServed(weights.taps, place.block) && !magnitudes.has(place.block))
+    magnitudes.set(place.block, await client.ask<'magnitudes'>({ kind: 'magnitudes', block: place.block }));
+  spectrum.update();
+  ascent.update();
+  await showRunResponses(place);
+  await runPanel.update(run, place);
+}
+
+/** The run's responses of the channel, until an ascent on this page brings its own. */
+async function showRunResponses(place: Place): Promise<void> {
+  const block = state.run?.block(place.block);
+  if (!state.run || !block) {
+    responses.clear('They are measured when an ascent on this page is finished, or come from a run folder.');
+    return;
+  }
+  const nine = await state.run.responses(block, place.channel);
+  if (state.place.channel !== place.channel || state.place.block !== place.block) return;
+  responses.show(nine, `Of ${state.run.files.name}, first seed.`);
+  const curve = block.seeds[0].tuning?.[place.channel]?.curve;
+  responses.tune(curve ? { scales: block.tuningScales, answers: curve } : undefined, undefined);
+}
+
+/** Measures finished images as `analyze` would, and shows what it found. */
+async function measure({ block, channel }: Place, size: number, images: Finished): Promise<void> {
+  const usable = images.filter(({ status }) => status === 'ok');
+  const pixels = Object.fromEntries(usable.map(({ role, pixels }) => [role, pixels])) as Partial<
+    Record<Role, Uint8Array>
+  >;
+  if (usable.length === 0) return;
+  const measured = await client.ask<'respond'>({ kind: 'respond', block, channel, size, images: pixels });
+  if (state.place.block !== block || state.place.channel !== channel) return;
+  responses.show(measured.responses, 'Of the images on this page.');
+  responses.tune(measured.tuning, pixels.O && { pixels: pixels.O, size });
+}
+
+async function openWeights(file: File): Promise<void> {
+  byId('status').textContent = `Reading ${file.name}`;
+  try {
+    const bytes = await file.arrayBuffer();
+    state.weights = await client.ask<'open'>({ kind: 'open', name: file.name, bytes }, [bytes]);
+    state.magnitudes.clear();
+    const { network, adapter, kernels, sha256, isSoftware } = state.weights;
+    const slow = isSoftware ? ', a software adapter: slow' : '';
+    byId('status').textContent =
+      `${network} from ${file.name} (${sha256.slice(0, 8)}) on ${adapter}${slow}, ${kernels} kernels`;
+    await follow();
+  } catch (error) {
+    byId('status').textContent = `${file.name} was not opened.`;
+    throw error;
+  }
+}
+
+async function openRun(files: RunFiles): Promise<boolean> {
+  const run = await Run.open(files);
+  if (!run) return false;
+  state.run = run;
+  await follow();
+  return true;
+}
+
+async function openChosenRun(files: readonly File[]): Promise<void> {
+  const chosen = chosenRun(files);
+  if (await openRun(chosen)) return;
+  throw new StreamscopeError(
+    'badInput',
+    `${chosen.name} has no report.json.`,
+    'Choose a run folder, and analyze it first: streamscope analyze --run FOLDER.',
+  );
+}
+
+function openDropped(file: File): Promise<void> {
+  return file.type.startsWith('image/') ? showPhotograph(file, state, client) : openWeights(file);
+}
+
+function onFile(id: string, open: (files: File[]) => Promise<void>): void {
+  const input = byId<HTMLInputElement>(id);
+  input.addEventListener('change', () => {
+    const files = [...(input.files ?? [])];
+    input.value = ''; // so that the same file can be chosen again
+    if (files.length > 0) void attempt(() => open(files));
+  });
+}
+
+ascent.onFinished = measure;
+onFile('weights-file', ([file]) => openWeights(file));
+onFile('run-folder', openChosenRun);
+onFile('photograph', ([file]) => showPhotograph(file, state, client));
+byId('error-dismiss').addEventListener('click', dismissError);
+addEventListener('hashchange', () => void attempt(follow));
+addEventListener('unhandledrejection', ({ reason }) => showError(reason));
+addEventListener('dragover', (event) => {
+  event.preventDefault();
+  document.body.classList.add('dropping');
+});
+addEventListener('dragleave', () => document.body.classList.remove('dropping'));
+addEventListener('drop', (event) => {
+  event.preventDefault();
+  document.body.classList.remove('dropping');
+  for (const file of event.dataTransfer?.files ?? []) void attempt(() => openDropped(file));
+});
+if (!navigator.gpu)
+  showError(
+    new StreamscopeError(
+      'unavailable',
+      'This browser offers no WebGPU: run folders can be looked at, images cannot be made.',
+      'Use a current Chrome or Edge; the page must come from https or localhost.',
+    ),
+  );
+void attempt(async () => {
+  if (!(await openRun(servedRun(new URL('.', location.href))))) await update();
+});
