@@ -6,6 +6,9 @@
 set -eu
 cd "$(dirname "$0")"
 
+# another installation may hold the lock for a while
+WAIT='-o DPkg::Lock::Timeout=300'
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 fail() {
@@ -40,8 +43,8 @@ install_from_backports() {
     say "adding bookworm-backports in $list."
     printf 'deb %s bookworm-backports main\n' "${mirror:-http://deb.debian.org/debian}" >"$list"
   fi
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends libvulkan1 mesa-vulkan-drivers/bookworm-backports >&2
+  apt-get $WAIT update -qq
+  apt-get $WAIT install -y -qq --no-install-recommends libvulkan1 mesa-vulkan-drivers/bookworm-backports >&2
 }
 
 install_software_adapter() {
@@ -59,8 +62,8 @@ install_software_adapter() {
   case "${ID:-}-${VERSION_ID:-}" in
     debian-12) install_from_backports ;;
     *)
-      apt-get update -qq
-      apt-get install -y -qq --no-install-recommends libvulkan1 mesa-vulkan-drivers >&2
+      apt-get $WAIT update -qq
+      apt-get $WAIT install -y -qq --no-install-recommends libvulkan1 mesa-vulkan-drivers >&2
       ;;
   esac
   has_adapter || {
