@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { unpickle } from '../../src/model/pickle.ts';
 import { dict, join, le, pickle, tensor } from '../support/hostileFiles.ts';
-import { fuzz, refusal } from '../support/refusals.ts';
+import { FUZZ_TIMEOUT, fuzz, refusal } from '../support/refusals.ts';
 
 const { file, float, global, int, text, tuple } = pickle;
 const storage = { kind: 'storage', type: 'F32', key: '0', numel: 4 };
@@ -161,11 +161,15 @@ describe('unpickle', () => {
     for (let size = 0; size < state.length; size++) refusal(() => unpickle(state.subarray(0, size)));
   });
 
-  it('refuses mutations or reads them, and does nothing else', () => {
-    const { accepted, refused } = fuzz(
-      [state, file(dict(['a', float(1)], ['b', tuple(int(1), int(2))]))],
-      unpickle,
-    );
-    expect(Math.min(accepted, refused)).toBeGreaterThan(0);
-  });
+  it(
+    'refuses mutations or reads them, and does nothing else',
+    () => {
+      const { accepted, refused } = fuzz(
+        [state, file(dict(['a', float(1)], ['b', tuple(int(1), int(2))]))],
+        unpickle,
+      );
+      expect(Math.min(accepted, refused)).toBeGreaterThan(0);
+    },
+    FUZZ_TIMEOUT,
+  );
 });
