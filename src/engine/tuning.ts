@@ -23,5 +23,5 @@ export const workgroupsWanted = ({ info, isSoftware }: Pick<Gpu, 'info' | 'isSof
 /** The tiling of products on this device. */
 export function tilingFor(gpu: Pick<Gpu, 'info' | 'isSoftware'>): (product: Product) => Tiling {
   const wanted = workgroupsWanted(gpu);
-  return (product) => chooseTiling(product, wanted);
+  return (product) => chooseTiling(product, wanted, !gpu.isSoftware);
 }

@@ -30,11 +30,13 @@ export interface GemmConvSettings extends Conv2dSettings {
 
 /** Numbers of `struct Shape`, by its names, in its order. */
 const SHAPE = [
-  ...['N', 'C', 'H', 'W', 'stride', 'top', 'left', 'rectify'],
-  ...['P', 'Q', 'outputs', 'split'],
-  ...['y_C', 'y_H', 'y_W', 'y_top', 'y_left', 'u', 'v', 'biased'],
+  ...['N', 'C', 'H', 'W', 'top', 'left', 'rectify', 'R', 'S', 'stride', 'P', 'Q', 'outputs', 'split'],
+  ...['y_C', 'y_H', 'y_W', 'biased', 'subpixels', 'y_top', 'y_left', 'u', 'v'],
   ...['other_is', 'other_H', 'other_W', 'other_top', 'other_left', 'accumulate'],
 ] as const;
+
+/** Square filters with kernels of their own: ResNet18's, and what their gradients are. Others share one. */
+const KNOWN_FILTERS: readonly number[] = [1, 2, 3, 4, 7];
 
 type Numbers = Record<(typeof SHAPE)[number], number>;
 
@@ -78,13 +80,12 @@ export const gemmConv: Op<GemmConvSettings> = {
 
 function forwardPass(x: Shape, y: Shape, settings: GemmConvSettings, a: Shape | undefined): Pass {
   const { filter, stride, pad, rectify, bypass } = settings;
+  const [[, R, S], [top, left]] = [filter, pad];
   const [N, C, H, W] = x;
   const [, K, P, Q] = y;
-  const [top, left] = pad;
   const numbers = {
-    ...{ N, C, H, W, stride, top, left, rectify: rectify ? 1 : 0 },
-    ...{ P, Q, outputs: K },
-    ...{ y_C: K, y_H: P, y_W: Q, y_top: 0, y_left: 0, u: 0, v: 0, biased: 1 },
+    ...{ N, C, H, W, top, left, rectify: rectify ? 1 : 0, R, S, stride, P, Q, outputs: K },
+    ...{ y_C: K, y_H: P, y_W: Q, biased: 1, subpixels: 1, y_top: 0, y_left: 0, u: 0, v: 0 },
     other_is: bypass ? (bypass.rectify ? OTHER.addedRectified : OTHER.added) : OTHER.nothing,
     other_H: a?.[2] ?? 0,
     other_W: a?.[3] ?? 0,
@@ -92,8 +93,7 @@ function forwardPass(x: Shape, y: Shape, settings: GemmConvSettings, a: Shape | 
     other_left: bypass?.offset[1] ?? 0,
   };
   const operands = { given: 'x', weights: 'w', other: bypass ? 'a' : 'bias', result: 'y' };
-  const [, R, S] = filter;
-  return productPass(numbers, { R, S, SUBPIXELS: 1 }, operands, settings, flopsOf(y, settings));
+  return productPass(numbers, operands, settings, flopsOf(y, settings));
 }
 
 /** At every u from the first that touches row 0 of x to the last that touches row H-1; see above. */
@@ -105,17 +105,17 @@ function gradientPass(x: Shape, y: Shape, settings: GemmConvSettings): Pass {
   const [rows, columns] = [Math.ceil(R / stride), Math.ceil(S / stride)];
   const [u, v] = [Math.floor(top / stride), Math.floor(left / stride)];
   const numbers = {
-    ...{ N, C: K, H: P, W: Q, stride: 1, top: rows - 1 - u, left: columns - 1 - v, rectify: 0 },
+    ...{ N, C: K, H: P, W: Q, top: rows - 1 - u, left: columns - 1 - v, rectify: 0 },
+    ...{ R: rows, S: columns, stride: 1 },
     P: Math.floor((H - 1 + top) / stride) - u + 1,
     Q: Math.floor((W - 1 + left) / stride) - v + 1,
     outputs: stride * stride * C,
-    ...{ y_C: C, y_H: H, y_W: W, y_top: top, y_left: left, u, v, biased: 0 },
+    ...{ y_C: C, y_H: H, y_W: W, biased: 0, subpixels: stride, y_top: top, y_left: left, u, v },
     other_is: rectify ? OTHER.mask : OTHER.nothing,
     ...{ other_H: H, other_W: W, other_top: 0, other_left: 0 },
   };
   const operands = { given: 'dy', weights: 'v', other: 'x', result: 'dx' };
-  const constants = { R: rows, S: columns, SUBPIXELS: stride };
-  return productPass(numbers, constants, operands, settings, flopsOf(y, settings));
+  return productPass(numbers, operands, settings, flopsOf(y, settings));
 }
 
 const flopsOf = (y: Shape, { filter: [C, R, S] }: GemmConvSettings): number => 2 * elements(y) * C * R * S;
@@ -123,18 +123,19 @@ const flopsOf = (y: Shape, { filter: [C, R, S] }: GemmConvSettings): number => 2
 /** One dispatch, or two with the parts of split sums between them. */
 function productPass(
   numbers: Omit<Numbers, 'split' | 'accumulate'>,
-  filter: { R: number; S: number; SUBPIXELS: number },
   operands: Readonly<Record<string, string>>,
   settings: GemmConvSettings,
   flops: number,
 ): Pass {
-  const { N: samples, C, P, Q, outputs } = numbers;
-  const product = { outputs, depth: C * filter.R * filter.S, positions: P * Q, samples };
+  const { N: samples, C, R, S, P, Q, outputs } = numbers;
+  const product = { outputs, depth: C * R * S, positions: P * Q, samples };
   const tiling = settings.tiling(product);
   const [[TILE_M, TILE_N], THREADS, { split }] = [tiling.tile, threadsOf(tiling), tiling];
   const [down, across] = tilesOf(product, tiling);
   const known: Numbers = { ...numbers, split, accumulate: 0 };
-  const constants = { ...filter, TILE_M, TILE_N, THREADS, TALL: tiling.tall ? 1 : 0 };
+  const FILTER = R === S && KNOWN_FILTERS.includes(R) ? R : 0;
+  const [TALL, UNROLL] = [tiling.tall, tiling.unroll].map(Number);
+  const constants = { FILTER, TILE_M, TILE_N, THREADS, TALL, UNROLL };
   const convolve: Pass = {
     entryPoint: 'convolve',
     bindings: ['given', 'weights', 'bias', 'other', 'result'],
@@ -150,7 +151,7 @@ function productPass(
     entryPoint: 'reduce',
     bindings: ['parts', 'bias', 'other', 'result', 'shape'],
     operands,
-    constants: { SUBPIXELS: filter.SUBPIXELS },
+    constants: {},
     invocations: [outputs * P * Q * samples, 1],
     flops: split * outputs * P * Q * samples,
   };

@@ -10,18 +10,19 @@ override TILE_M : i32;
 override TILE_N : i32;
 override TALL : bool;
 override THREADS : i32;                     // TILE_M / (4 or 8) * TILE_N / 4, and a multiple of TILE_N
-override R : i32;                           // rows and columns of the filter
-override S : i32;
-override SUBPIXELS : i32;                   // results of a position, per row and column: the stride, going back
+override UNROLL : bool;                     // compilers unroll a loop of constant length
+override FILTER : i32;                      // rows and columns of the filter, or 0 for those in the table
 const DEPTH = 16;
 const ADDED = 1;                            // what `other` is to a result
 const ADDED_RECTIFIED = 2;
 const MASK = 3;
 
 struct Shape {
-  N : i32, C : i32, H : i32, W : i32, stride : i32, top : i32, left : i32, rectify : i32,       // of what is read
+  N : i32, C : i32, H : i32, W : i32, top : i32, left : i32, rectify : i32,                      // of what is read
+  R : i32, S : i32, stride : i32,                                                               // of the filter
   P : i32, Q : i32, outputs : i32, split : i32,                                                 // of the product
-  y_C : i32, y_H : i32, y_W : i32, y_top : i32, y_left : i32, u : i32, v : i32, biased : i32,   // of the result
+  y_C : i32, y_H : i32, y_W : i32, biased : i32,                                                // of the result
+  subpixels : i32, y_top : i32, y_left : i32, u : i32, v : i32,  // per row of a position: the stride, going back
   other_is : i32, other_H : i32, other_W : i32, other_top : i32, other_left : i32, accumulate : i32,
 }
 @group(0) @binding(0) var<storage, read> shape : Shape;
@@ -48,6 +49,8 @@ fn convolve(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_inde
   let part = i32(group.y) / across;
   let first_m = i32(group.y) % across * TILE_M;
   let first_n = i32(group.x) * TILE_N;
+  let R = select(FILTER, shape.R, FILTER == 0);          // division by a constant is cheap
+  let S = select(FILTER, shape.S, FILTER == 0);
   let depth = shape.C * R * S;
   let part_depth = ((depth + DEPTH - 1) / DEPTH + shape.split - 1) / shape.split * DEPTH;
   let end = min(depth, (part + 1) * part_depth);
@@ -82,7 +85,7 @@ fn convolve(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_inde
       tile_x[i * TILE_N + column] = select(0.0, select(value, max(value, 0.0), shape.rectify == 1), inside);
     }
     workgroupBarrier();
-    for (var i = 0; i < DEPTH; i++) {
+    for (var i = 0; i < select(min(DEPTH, end - k), DEPTH, UNROLL); i++) {
       let at = i * TILE_N + x;
       let values = vec4f(tile_x[at], tile_x[at + TILE_N / 4], tile_x[at + TILE_N / 2], tile_x[at + 3 * TILE_N / 4]);
       upper += outer(tile_w[i * (TILE_M / 4) + w], values);
@@ -125,10 +128,10 @@ fn finish(m : i32, place : Place, value : f32) {
   var c = m;
   var h = place.p;
   var v = place.q;
-  if (SUBPIXELS > 1) {
+  if (shape.subpixels > 1) {
     c = m % shape.y_C;
-    h = (place.p + shape.u) * SUBPIXELS + m / shape.y_C / SUBPIXELS - shape.y_top;
-    v = (place.q + shape.v) * SUBPIXELS + m / shape.y_C % SUBPIXELS - shape.y_left;
+    h = (place.p + shape.u) * shape.subpixels + m / shape.y_C / shape.subpixels - shape.y_top;
+    v = (place.q + shape.v) * shape.subpixels + m / shape.y_C % shape.subpixels - shape.y_left;
     if (h < 0 || h >= shape.y_H || v < 0 || v >= shape.y_W) { return; }
   }
   let plane = place.sample * shape.y_C + c;

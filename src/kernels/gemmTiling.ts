@@ -21,6 +21,8 @@ export interface Tiling {
   tall: boolean;
   /** workgroups that share a sum */
   split: number;
+  /** unroll the inner loop: GPUs like that, a software adapter takes five times as long to compile it */
+  unroll: boolean;
 }
 
 /** Terms that go through workgroup memory at a time: DEPTH in gemmConv.wgsl. */
@@ -54,11 +56,12 @@ const count = ([down, across]: readonly [number, number]): number => down * acro
  * The default. `wanted` is the number of workgroups that keeps the adapter busy: the largest tile that makes so many,
  * else the smallest; and as many parts as one sample needs to make so many.
  */
-export function chooseTiling(product: Product, wanted: number): Tiling {
-  if (product.outputs <= FEW_OUTPUTS) return { ...TILES[2], split: splitOf(product, TILES[2], wanted) };
+export function chooseTiling(product: Product, wanted: number, unroll = true): Tiling {
+  if (product.outputs <= FEW_OUTPUTS)
+    return { ...TILES[2], split: splitOf(product, TILES[2], wanted), unroll };
   const [large, small] = TILES;
   const split = splitOf(product, small, wanted);
-  return { ...(count(tilesOf(product, large)) * split >= wanted ? large : small), split };
+  return { ...(count(tilesOf(product, large)) * split >= wanted ? large : small), split, unroll };
 }
 
 /** The fewest parts that make `wanted` workgroups of one sample, if its sums are long enough. */

@@ -30,7 +30,7 @@ afterAll(() => gpu?.close());
 const N = 3;
 const turned = [7, -20, 33].map((degrees) => affine([9, 11], [10, 8], { degrees }));
 
-const tilesFor = (wanted: number) => (product: Product) => chooseTiling(product, wanted);
+const tilesFor = (wanted: number) => (product: Product) => chooseTiling(product, wanted, false);
 
 const rows: OpCase[] = [
   cases.convCase([N, 33, 9, 7], [17, 3, 3], 2, [1, 0, 2, 1]),

@@ -36,37 +36,37 @@ describe('choices', () => {
     [
       '56 x 56',
       { outputs: 64, depth: 576, positions: 3136, samples: 1 },
-      { tile: [32, 32], tall: false, split: 2 },
+      { tile: [32, 32], tall: false, split: 2, unroll: true },
     ],
     [
       '56 x 56, 8 images',
       { outputs: 64, depth: 576, positions: 3136, samples: 8 },
-      { tile: [64, 64], tall: true, split: 2 },
+      { tile: [64, 64], tall: true, split: 2, unroll: true },
     ],
     [
       '14 x 14',
       { outputs: 256, depth: 2304, positions: 196, samples: 1 },
-      { tile: [32, 32], tall: false, split: 8 },
+      { tile: [32, 32], tall: false, split: 8, unroll: true },
     ],
     [
       '7 x 7',
       { outputs: 512, depth: 4608, positions: 49, samples: 1 },
-      { tile: [32, 32], tall: false, split: 8 },
+      { tile: [32, 32], tall: false, split: 8, unroll: true },
     ],
     [
       'a window of 3 x 3',
       { outputs: 64, depth: 576, positions: 9, samples: 1 },
-      { tile: [32, 32], tall: false, split: 8 },
+      { tile: [32, 32], tall: false, split: 8, unroll: true },
     ],
     [
       'short sums',
       { outputs: 8192, depth: 64, positions: 4, samples: 1 },
-      { tile: [32, 32], tall: false, split: 1 },
+      { tile: [32, 32], tall: false, split: 1, unroll: true },
     ],
     [
       'the gradient of an image',
       { outputs: 12, depth: 1024, positions: 12544, samples: 1 },
-      { tile: [16, 64], tall: false, split: 2 },
+      { tile: [16, 64], tall: false, split: 2, unroll: true },
     ],
   ];
   test.each(rows)('%s', (_, product, expected) => expect(chooseTiling(product, WANTED)).toEqual(expected));
@@ -102,5 +102,5 @@ describe.each(CONVOLUTIONS)('$C channels of $size x $size to $K, filter $filter'
 
 test('parts have a place for every result of every sample', () => {
   const product = { outputs: 5, depth: 999, positions: 7, samples: 3 };
-  expect(partsShape(product, { tile: [32, 32], tall: false, split: 4 })).toEqual([4, 5, 21]);
+  expect(partsShape(product, { tile: [32, 32], tall: false, split: 4, unroll: true })).toEqual([4, 5, 21]);
 });
