@@ -34,7 +34,7 @@ export function streamOf(name: string): number {
 }
 
 /** What a stream is used for; part of the counter, so that uses never share numbers. */
-export const PURPOSE = { spectrum: 0, transforms: 1, test: 2 } as const;
+export const PURPOSE = { spectrum: 0, transforms: 1, test: 2, weights: 3, shapes: 4, noise: 5 } as const;
 
 export interface RandomSource {
   seed: number;

@@ -1,0 +1,71 @@
+// The classifier that is trained is the network that everything else runs: same weights, same logits.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Gpu } from '../../src/engine/device.ts';
+import { Plan, submit } from '../../src/engine/plan.ts';
+import { errorOverRms } from '../../src/engine/selfTest.ts';
+import { Tape } from '../../src/engine/tape.ts';
+import { createTensor, destroy, read } from '../../src/engine/tensor.ts';
+import { Parameters } from '../../src/model/parameters.ts';
+import { layoutOf } from '../../src/model/receptiveField.ts';
+import { recordResnet } from '../../src/model/resnet.ts';
+import { Evaluator } from '../../src/training/evaluate.ts';
+import { randomArray } from '../support/arrays.ts';
+import { syntheticModel } from '../support/syntheticWeights.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await Gpu.acquire();
+});
+afterAll(() => gpu?.close());
+
+const SIZE = 32;
+const BATCH = 3;
+const { network, weights } = syntheticModel({ width: 8 });
+const images = Float32Array.from(randomArray('images', [BATCH, 3, SIZE, SIZE]).data);
+
+async function evaluator(): Promise<{ evaluate: Evaluator; done: () => void }> {
+  const tensors = new Map(
+    [...weights].map(([name, { shape, data }]) => [name, createTensor(gpu, name, shape, { data })]),
+  );
+  const evaluate = await Evaluator.create(gpu, network, tensors, { batch: BATCH, size: SIZE });
+  const done = () => {
+    evaluate.destroy();
+    destroy(gpu, ...tensors.values());
+  };
+  return { evaluate, done };
+}
+
+test('its logits are those of the network that is visualised', async () => {
+  const { evaluate, done } = await evaluator();
+  const actual = await evaluate.logitsOf(images);
+  done();
+
+  const layout = layoutOf(network, SIZE, [
+    { place: `${network.blocks.at(-1)!.name}.O`, region: 'all' },
+    { place: 'input', region: 'all' },
+  ]);
+  const x = createTensor(gpu, 'x', [BATCH, 3, SIZE, SIZE], { data: images });
+  const parameters = new Parameters(gpu, weights);
+  const tape = new Tape();
+  const places = recordResnet(tape, layout, parameters, x, { head: true, plain: true });
+  const logits = tape.keep(places.get('logits')!);
+  const plan = await Plan.compile(gpu, tape);
+  submit(gpu, [plan]);
+  // the same kernels in the same order but for where the ReLU stands
+  expect(errorOverRms(actual, await read(gpu, logits))).toBeLessThan(1e-6);
+  plan.destroy();
+  destroy(gpu, x);
+});
+
+test('is right where the largest logit is the label', async () => {
+  const { evaluate, done } = await evaluator();
+  const logits = await evaluate.logitsOf(images);
+  const best = Uint32Array.from({ length: BATCH }, (_, n) => {
+    const row = [...logits.subarray(10 * n, 10 * (n + 1))];
+    return row.indexOf(Math.max(...row));
+  });
+  const labels = best.map((label, n) => (n === 1 ? (label + 1) % 10 : label));
+  expect(await evaluate.isRight({ images, labels })).toEqual([true, false, true]);
+  done();
+});
