@@ -182,7 +182,8 @@ async function readBlock(run: string, name: string, bytes: Uint8Array): Promise<
   return { measurements: assemble(file, arrays, take), provenance: file.provenance };
 }
 
-function parseBlockFile(path: string, bytes: Uint8Array): BlockFile {
+/** What block.json says. Throws badInput. */
+export function parseBlockFile(path: string, bytes: Uint8Array): BlockFile {
   let json: unknown;
   try {
     json = parseJson(bytes);

@@ -59,10 +59,14 @@ export interface Plan {
  * @throws badInput for anything but a plan whose images are all there and its settings' hash is right; io.
  */
 export async function readPlan(path: string, network?: Network): Promise<Plan> {
-  const bytes = await readBytes(path);
+  return parsePlan(await readBytes(path), path, network);
+}
+
+/** The plan in the bytes of a file called `path`; the rest as readPlan. */
+export async function parsePlan(bytes: Uint8Array, path: string, network?: Network): Promise<Plan> {
   try {
     if (bytes.length > MOST_BYTES) throw bad(`it has ${bytes.length} bytes, the limit is ${MOST_BYTES}`);
-    const document = parsePlan(bytes);
+    const document = parseDocument(bytes);
     if ((await settingsHash(document.settings)) !== document.settingsHash)
       throw bad('settingsHash is not the hash of its settings');
     const itsNetwork = network ?? makeNetwork(document.settings.network);
@@ -76,7 +80,7 @@ export async function readPlan(path: string, network?: Network): Promise<Plan> {
 
 const bad = (reason: string): StreamscopeError => new StreamscopeError('badInput', reason);
 
-function parsePlan(bytes: Uint8Array): PlanDocument {
+function parseDocument(bytes: Uint8Array): PlanDocument {
   const result = v.safeParse(planSchema, parseJson(bytes), { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
@@ -118,7 +122,8 @@ export async function requirePlanOf(
   const least = seeds * blocks.reduce((sum, { channels }) => sum + channels, 0);
   const request: PlanRequest = { blocks, seeds, display: new Map(Object.entries(document.display)) };
   // the count first: a request for a billion seeds is not tried out
-  const again = least <= images.length && (await planDocument(network, settings, request));
+  const shown = Object.keys(document.display).every((name) => document.blocks.includes(name));
+  const again = shown && least <= images.length && (await planDocument(network, settings, request));
   if (again && JSON.stringify(again) === JSON.stringify(document)) return;
   throw new StreamscopeError(
     'badInput',

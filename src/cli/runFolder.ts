@@ -20,7 +20,10 @@ import { parseJson } from './jsonFiles.ts';
 const shared = {
   /** its name: a record that was copied to another unit's folder is none */
   image: v.string(),
-  settings: v.record(v.string(), v.unknown()),
+  settings: v.pipe(
+    v.record(v.string(), v.unknown()),
+    v.check((settings) => !Array.isArray(settings)),
+  ),
   /** SHA-256 by file name */
   files: v.record(v.string(), v.string()),
 };
@@ -87,13 +90,17 @@ export async function finishedImage(
   return (await readImage(paths, sidecar)) && sidecar;
 }
 
-/** What is recorded of an image; undefined when nothing is. A damaged record says nothing: the image is made again. */
+/** What is recorded of an image; undefined when nothing is. */
 export async function readSidecar(
   { json }: ImagePaths,
   task: ImageTask,
 ): Promise<Sidecar | 'damaged' | undefined> {
   const bytes = await readIfPresent(json);
-  if (!bytes) return undefined;
+  return bytes && parseSidecar(bytes, task);
+}
+
+/** A damaged record says nothing: the image is made again. */
+export function parseSidecar(bytes: Uint8Array, task: ImageTask): Sidecar | 'damaged' {
   try {
     const result = v.safeParse(sidecarSchema, parseJson(bytes));
     return result.success && result.output.image === imageId(task) ? result.output : 'damaged';

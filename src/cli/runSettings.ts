@@ -47,13 +47,17 @@ export async function openRun(run: string, settings: RunSettings, overwrite = fa
 
 async function readRun(run: string): Promise<v.InferOutput<typeof runSchema>['settings'] | undefined> {
   const bytes = await readIfPresent(runFile(run));
-  if (!bytes) return undefined;
+  return bytes && parseRun(bytes, runFile(run));
+}
+
+/** The settings in run.json. Throws badInput. */
+export function parseRun(bytes: Uint8Array, path: string): v.InferOutput<typeof runSchema>['settings'] {
   try {
     return v.parse(runSchema, parseJson(bytes)).settings;
   } catch (error) {
     throw new StreamscopeError(
       'badInput',
-      `${runFile(run)} is damaged: ${error instanceof Error ? error.message : error}.`,
+      `${path} is damaged: ${error instanceof Error ? error.message : error}.`,
       'Remove it and run the command again: every image carries its own settings and is checked against them.',
     );
   }

@@ -90,8 +90,8 @@ export function fuzz(files: readonly Uint8Array[], parse: (bytes: Uint8Array) =>
   return counts;
 }
 
-/** The same for what reads files: `parse` is given the mutated bytes and writes them where it wants them. */
-export async function fuzzFiles(
+/** The same for a parser that has to wait. */
+export async function fuzzAsync(
   files: readonly Uint8Array[],
   parse: (bytes: Uint8Array) => Promise<unknown>,
 ): Promise<FuzzCounts> {
