@@ -92,15 +92,15 @@ test('20 steps follow the losses and weights of PyTorch', async () => {
   for (const [name, { shape, norm, sample }] of Object.entries(tensors)) {
     const { data, shape: ours } = weights.get(name)!;
     expect(ours).toEqual(shape);
-    const indices = new Set(Array.from({ length: 24 }, (_, i) => Math.floor((i * data.length) / 24)));
-    const actual = [...indices].map((i) => data[i]);
+    const all = Array.from({ length: 24 }, (_, i) => Math.floor((i * data.length) / 24));
+    const indices = [...new Set(all)];
+    const actual = indices.map((i) => data[i]);
     expect(relativeL2(actual, sample), name).toBeLessThan(BOUND);
     expect(Math.abs(Math.hypot(...data) / norm - 1), `norm of ${name}`).toBeLessThan(BOUND);
-    // and it is learning that agrees: what stands still would agree, too
-    const before = start.get(name)!.data;
-    expect(Math.hypot(...data.map((v, i) => v - before[i])) / norm, `${name} moved`).toBeGreaterThan(
-      50 * BOUND,
-    );
+    // and so does what was learned: what stands still would agree, too
+    const learned = Math.hypot(...sample.map((v, i) => v - start.get(name)!.data[indices[i]]));
+    const wrong = Math.hypot(...sample.map((v, i) => v - actual[i]));
+    expect(wrong / learned, `what ${name} learned`).toBeLessThan(1e-3);
   }
   trainer.destroy();
 });
