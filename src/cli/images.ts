@@ -126,7 +126,11 @@ export interface DecodedImage {
  * image or broken, and io for what cannot be read.
  */
 export async function decodeImage(path: string): Promise<DecodedImage> {
-  const bytes = await readBytes(path);
+  return decodeBytes(await readBytes(path));
+}
+
+/** The same for the bytes of a file. */
+export async function decodeBytes(bytes: Uint8Array): Promise<DecodedImage> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   try {
     return { sha256, ...(await decode(bytes)) };

@@ -21,8 +21,9 @@ const shared = {
   /** its name: a record that was copied to another unit's folder is none */
   image: v.string(),
   settings: v.pipe(
-    v.record(v.string(), v.unknown()),
+    v.unknown(),
     v.check((settings) => !Array.isArray(settings)),
+    v.record(v.string(), v.unknown()),
   ),
   /** SHA-256 by file name */
   files: v.record(v.string(), v.string()),

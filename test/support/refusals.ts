@@ -7,7 +7,7 @@ import { getHeapStatistics } from 'node:v8';
 import { expect } from 'vitest';
 import { StreamscopeError } from '../../src/error.ts';
 
-const ROUNDS = Number(process.env.STREAMSCOPE_FUZZ ?? 20_000);
+export const ROUNDS = Number(process.env.STREAMSCOPE_FUZZ ?? 20_000);
 const SEED = Number(process.env.STREAMSCOPE_FUZZ_SEED ?? 1);
 /** For tests that fuzz, on a machine that may have other work: 10 ms a round. */
 export const FUZZ_TIMEOUT = 60_000 + 10 * ROUNDS;
@@ -90,14 +90,15 @@ export function fuzz(files: readonly Uint8Array[], parse: (bytes: Uint8Array) =>
   return counts;
 }
 
-/** The same for a parser that has to wait. */
+/** The same for a parser that has to wait, with as many rounds as it has time for. */
 export async function fuzzAsync(
   files: readonly Uint8Array[],
   parse: (bytes: Uint8Array) => Promise<unknown>,
+  rounds = ROUNDS,
 ): Promise<FuzzCounts> {
   const random = mulberry32(SEED);
   const counts = { accepted: 0, refused: 0 };
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const bytes = mutate(files[round % files.length], random);
     const label = `seed ${SEED}, round ${round}`;
     const check = watch();
