@@ -73,7 +73,15 @@ const manifestSchema = v.record(v.string(), v.looseObject({ shape: v.optional(v.
 async function openGoldens(): Promise<Goldens> {
   const text = new TextDecoder().decode(await fetched('goldens/manifest.json'));
   const manifest = v.parse(manifestSchema, JSON.parse(text)) as Record<string, Golden>;
-  const load = async (name: string) => parseNpy(await fetched(`goldens/${encodeURIComponent(name)}.npy`));
+  const load = async (name: string) => {
+    const array = parseNpy(await fetched(`goldens/${encodeURIComponent(name)}.npy`));
+    if (array.shape.join() === manifest[name]?.shape.join()) return array;
+    const expected = manifest[name]?.shape ?? 'no such entry';
+    throw new StreamscopeError(
+      'badInput',
+      `${name}.npy is [${array.shape}], the manifest says [${expected}].`,
+    );
+  };
   return { manifest, load };
 }
 
