@@ -159,6 +159,9 @@ async function readBlock(run: string, name: string, bytes: Uint8Array): Promise<
   const file = parseBlockFile(join(folderOf(run, name), 'block.json'), bytes);
   if (file.block !== name)
     throw damaged(join(folderOf(run, name), 'block.json'), `it is about block ${file.block}`);
+  for (const { seed } of file.seeds)
+    if (!Object.keys(file.arrays).some((array) => array.startsWith(`seed${seed}.responses.`)))
+      throw damaged(join(folderOf(run, name), 'block.json'), `it names no responses of seed ${seed}`);
   const arrays = new Map<string, FloatArray>();
   const shapes = new Map<string, string>();
   for (const [array, hash] of Object.entries(file.arrays)) {

@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readMeasurements, writeMeasurements } from '../../src/cli/measurementFiles.ts';
+import { parseBlockFile, readMeasurements, writeMeasurements } from '../../src/cli/measurementFiles.ts';
 import { StreamscopeError } from '../../src/error.ts';
-import { parseNpy } from '../../src/model/npy.ts';
+import { parseNpy, writeNpy } from '../../src/model/npy.ts';
+import { FUZZ_TIMEOUT, fileRefusal, fuzz } from '../support/refusals.ts';
 import { syntheticMeasurements } from '../support/syntheticMeasurements.ts';
 
 let run: string;
@@ -93,3 +95,64 @@ test('a description that leads out of its folder, or is of another block, is ref
   await writeFile(description, JSON.stringify({ ...json, block: '3.1' }));
   expect((await refusal()).message).toContain('it is about block 3.1');
 });
+
+const description = () => join(run, 'measurements', '2.1', 'block.json');
+
+test.each<[string, (json: Record<string, unknown>) => unknown]>([
+  ['a list', () => []],
+  ['channels of -1', (json) => ({ ...json, channels: -1 })],
+  ['channels of 2^53', (json) => ({ ...json, channels: 2 ** 53 })],
+  ['more channels than its arrays', (json) => ({ ...json, channels: 7 })],
+  ['no seeds', (json) => ({ ...json, seeds: [] })],
+  [
+    'a seed that was not measured',
+    (json) => ({ ...json, seeds: [{ seed: 9, imagesPerChannel: 1, invariance: [] }] }),
+  ],
+  [
+    'a billion photographs',
+    (json) => ({ ...json, natural: { images: 1e9, imagesPerChannel: 9, invariance: [] } }),
+  ],
+  ['an array that is not there', (json) => ({ ...json, arrays: { ...(json.arrays as object), more: 'ab' } })],
+  [
+    'an array called __proto__',
+    (json) => JSON.parse(JSON.stringify(json).replace('"weight.batchNorm"', '"__proto__"')),
+  ],
+  ['an absolute path', (json) => ({ ...json, arrays: { '/etc/passwd': 'ab' } })],
+  ['no arrays', (json) => ({ ...json, arrays: {} })],
+  ['a block that climbs', (json) => ({ ...json, block: '../2.1' })],
+])('a description with %s is refused', async (_, change) => {
+  await writeMeasurements(run, syntheticMeasurements(small));
+  const json = JSON.parse(await readFile(description(), 'utf8'));
+  await writeFile(description(), JSON.stringify(change(json)));
+  const error = await readMeasurements(run).catch((reason) => reason);
+  expect(error).toBeInstanceOf(StreamscopeError);
+  expect([65, 74]).toContain(error.code); // 74: a file that it names is not there
+});
+
+test('an array of another type, or of half its size, is refused although its hash is right', async () => {
+  await writeMeasurements(run, syntheticMeasurements(small));
+  const json = JSON.parse(await readFile(description(), 'utf8'));
+  const path = join(run, 'measurements', '2.1', 'weight.batchNorm.npy');
+  for (const bytes of [
+    writeNpy([6], new Int32Array(6)),
+    writeNpy([3], new Float64Array(3)),
+    new Uint8Array(0),
+  ]) {
+    await writeFile(path, bytes);
+    json.arrays['weight.batchNorm'] = createHash('sha256').update(bytes).digest('hex');
+    await writeFile(description(), JSON.stringify(json));
+    await fileRefusal(() => readMeasurements(run));
+  }
+});
+
+test(
+  'a mutated description is refused or read',
+  async () => {
+    await writeMeasurements(run, syntheticMeasurements(small), provenance);
+    const { refused } = fuzz([new Uint8Array(await readFile(description()))], (bytes) =>
+      parseBlockFile('block.json', bytes),
+    );
+    expect(refused).toBeGreaterThan(0);
+  },
+  FUZZ_TIMEOUT,
+);

@@ -37,6 +37,21 @@ describe('parseManifest', () => {
     ],
     ['a size of 0', { weights: [{ ...first, approximateBytes: 0 }] }, /weights.0.approximateBytes/],
     ['a name twice', { weights: [first, first] }, /names come twice/],
+    ['nothing', null, /the whole/],
+    ['a name that climbs', { weights: [{ ...first, name: '../x' }] }, /weights.0.name/],
+    ['a file of another kind', { weights: [{ ...first, file: 'a.sh' }] }, /weights.0.file/],
+    ['a hidden file', { weights: [{ ...first, file: '.pth' }] }, /weights.0.file/],
+    ['a file on another drive', { weights: [{ ...first, file: 'C:\\a.pth' }] }, /weights.0.file/],
+    ['a file of two lines', { weights: [{ ...first, file: 'a.pth\n' }] }, /weights.0.file/],
+    ['a URL of a file', { weights: [{ ...first, url: 'file:///etc/passwd' }] }, /weights.0.url/],
+    ['a URL that is a script', { weights: [{ ...first, url: 'javascript:1' }] }, /weights.0.url/],
+    [
+      'a hash that is a pattern',
+      { weights: [{ ...first, sha256Prefix: '.{64}' }] },
+      /weights.0.sha256Prefix/,
+    ],
+    ['a size of 2^53', { weights: [{ ...first, approximateBytes: 2 ** 53 }] }, /weights.0.approximateBytes/],
+    ['a prototype', JSON.parse('{"__proto__": {"weights": []}}'), /weights|__proto__/],
   ];
 
   it.each(wrong)('refuses %s, and names the field', (_, json, message) => {
