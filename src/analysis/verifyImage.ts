@@ -8,6 +8,7 @@ import { createTensor, destroy, read, type Tensor } from '../engine/tensor.ts';
 import { normalize } from '../kernels/normalize.ts';
 import { pad } from '../kernels/pad.ts';
 import { WARP_FIELDS, warp } from '../kernels/warp.ts';
+import { roundHalfToEven } from '../model/preprocess.ts';
 import {
   createSpectrumTables,
   destroySpectrumTables,
@@ -23,7 +24,6 @@ import {
   planTransforms,
   recordTransforms,
   rotation,
-  roundHalfToEven,
   scaledFrame,
   scaling,
   translation,

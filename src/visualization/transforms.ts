@@ -14,6 +14,7 @@ import type { Warp } from '../kernels/imageReference.ts';
 import { isPacked } from '../kernels/pack.ts';
 import { packedPad, pad } from '../kernels/pad.ts';
 import { packedWarp, warp } from '../kernels/warp.ts';
+import { roundHalfToEven } from '../model/preprocess.ts';
 import { type JitterMode, jitterRanges } from './jitter.ts';
 
 export interface TransformSettings {
@@ -241,13 +242,6 @@ export function localMap(
 }
 
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
-
-/** Python's round(). */
-export function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
-}
 
 /** Tables that a recorded chain reads: placements i32 [steps,N,4] and, by kind, maps [steps,N,10]. */
 export interface TransformTables {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { normals, PURPOSE } from '../../src/engine/random.ts';
 import { pad, warp } from '../../src/kernels/imageReference.ts';
 import type { Array64 } from '../../src/kernels/reference.ts';
+import { roundHalfToEven } from '../../src/model/preprocess.ts';
 import type { JitterMode } from '../../src/visualization/jitter.ts';
 import {
   ANGLES,
@@ -15,7 +16,6 @@ import {
   networkFrames,
   placeTransforms,
   planTransforms,
-  roundHalfToEven,
   SCALES,
   scaledFrame,
   type TransformSettings,
