@@ -115,6 +115,9 @@ export class AscentPanel {
         if (status !== 'ok') view.words.textContent = `This seed is ${status}: try the next.`;
       }
       if (!stopped) await this.onFinished(place, settings.size, images);
+    } catch (error) {
+      byId('ascent-note').textContent = 'Ended by an error.';
+      throw error;
     } finally {
       this.#running = false;
       this.update();

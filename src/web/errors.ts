@@ -1,26 +1,15 @@
 // Errors on the page: the first one stays until it is put away, because what follows is mostly its echo. Later ones are
 // counted and can be read in order.
 
-import { StreamscopeError } from '../error.ts';
 import { byId } from './elements.ts';
+import { type Wording, wordingOf } from './wording.ts';
 
-const later: StreamscopeError[] = [];
-let shown: StreamscopeError | undefined;
-
-/** A sentence of ours for whatever went wrong. */
-export function inWords(error: unknown): StreamscopeError {
-  if (error instanceof StreamscopeError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new StreamscopeError(
-    'bug',
-    `Unexpected failure: ${reason}`,
-    'This is a bug in streamscope: please report what you did.',
-  );
-}
+const later: Wording[] = [];
+let shown: Wording | undefined;
 
 export function showError(error: unknown): void {
-  if (shown) later.push(inWords(error));
-  else shown = inWords(error);
+  if (shown) later.push(wordingOf(error));
+  else shown = wordingOf(error);
   draw();
 }
 

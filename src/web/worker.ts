@@ -5,6 +5,7 @@ import { toBytes } from '../visualization/pixels.ts';
 import { ascendChannel, Brake } from './ascent.ts';
 import { parseRequest, type Reply, type Request, type Result } from './protocol.ts';
 import { Session } from './session.ts';
+import { wordingOf } from './wording.ts';
 
 /** What a dedicated worker has, as far as it is used here. */
 interface WorkerScope {
@@ -75,15 +76,7 @@ async function answer(number: number, request: Request): Promise<void> {
   try {
     send({ kind: 'done', request: number, result: await perform(request) });
   } catch (error) {
-    const known = error instanceof StreamscopeError;
-    const message = error instanceof Error ? error.message : String(error);
-    send({
-      kind: 'failed',
-      request: number,
-      message: known ? message : `Unexpected failure: ${message}`,
-      hint: known ? error.hint : 'This is a bug in streamscope: please report what you did.',
-      exitClass: known ? error.exitClass : 'bug',
-    });
+    send({ kind: 'failed', request: number, ...wordingOf(error) });
   }
 }
 

@@ -44,6 +44,5 @@ export async function openChrome(...serveArguments: string[]): Promise<OpenedChr
 const firstLine = (server: ChildProcess): Promise<string> =>
   new Promise((done, fail) => {
     server.stdout!.once('data', (data) => done(String(data).trim()));
-    server.stderr!.on('data', (data) => console.error(String(data)));
     server.once('exit', (code) => fail(new Error(`serve ended with ${code}`)));
   });
