@@ -20,6 +20,22 @@ const isFile = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** One write may end early, on a disk that is nearly full without an error: the next one then says so. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
+  }
+}
+
+async function readAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, at + done);
+    if (bytesRead === 0) throw new Error('it is shorter than what was written');
+    done += bytesRead;
+  }
+}
+
 export class ActivationWriter {
   readonly #rowBytes: number;
   readonly #start: number;
@@ -60,7 +76,7 @@ export class ActivationWriter {
   async append(values: Float32Array): Promise<void> {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const at = this.#start + this.rows * this.#rowBytes;
-    await this.#attempt(() => this.file.write(bytes, 0, bytes.length, at));
+    await this.#attempt(() => writeAll(this.file, bytes, at));
     this.rows += values.length / this.channels;
   }
 
@@ -74,12 +90,12 @@ export class ActivationWriter {
       for (let row = 0; row < this.rows; row += rowsAtOnce) {
         const values = new Float32Array(Math.min(rowsAtOnce, this.rows - row) * this.channels);
         const bytes = new Uint8Array(values.buffer);
-        await this.file.read(bytes, 0, bytes.length, this.#start + row * this.#rowBytes);
+        await readAll(this.file, bytes, this.#start + row * this.#rowBytes);
         hash.update(bytes);
         for (let i = 0; i * this.channels < values.length; i++)
           extremes.add(row + i, values.subarray(i * this.channels, (i + 1) * this.channels));
       }
-      await this.file.write(header, 0, header.length, 0);
+      await writeAll(this.file, header, 0);
       await this.file.sync();
       await this.file.close();
       await rename(`${this.path}.part`, this.path);

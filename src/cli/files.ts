@@ -4,7 +4,7 @@
 
 import { access, constants, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileError } from './failure.ts';
 
 /** Makes a folder and its parents, and checks that files can be made in it. */
@@ -17,7 +17,17 @@ export async function ensureFolder(path: string): Promise<void> {
     await (await open(probe, 'w')).close();
     await rm(probe);
   } catch (error) {
-    throw fileError('write to', path, error);
+    throw fileError('write to', path, await reasonAbove(path, error));
+  }
+}
+
+/** On a read-only file system mkdir says that the new folder is not there: the folder above it tells why. */
+async function reasonAbove(path: string, error: unknown): Promise<unknown> {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error;
+  for (let at = dirname(resolve(path)); ; at = dirname(at)) {
+    const found = await access(at, constants.W_OK).catch((reason: NodeJS.ErrnoException) => reason);
+    if (found === undefined || at === dirname(at)) return found ?? error;
+    if (found.code !== 'ENOENT') return found;
   }
 }
 

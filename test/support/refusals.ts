@@ -115,7 +115,7 @@ export async function fuzzAsync(
 }
 
 /** A small generator of uniform numbers in [0, 1); Tommy Ettinger's mulberry32. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
