@@ -1,5 +1,5 @@
 // The weights of a network, by name, whatever file they came from.
-// parseWeights tells the format by its first bytes: .pth is a zip ("PK"), anything else must be .safetensors.
+// parseWeights tells the format by its first bytes: .safetensors has a '{' after eight bytes of size, .pth is a zip ("PK").
 // Files that are no weights at all (a web page, a Git LFS pointer, nothing) are recognised for the sake of the message.
 
 import { StreamscopeError } from '../error.ts';
@@ -25,7 +25,9 @@ const AGAIN = 'Delete it and fetch it again; see weights/README.md.';
 export function parseWeights(bytes: Uint8Array, fileName: string): Weights {
   try {
     checkKind(bytes);
-    const isPth = (bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80;
+    // the size may begin with any bytes, those of a zip or a pickle among them; in these, byte 8 is no '{'
+    const isHeader = bytes[8] === 0x7b;
+    const isPth = !isHeader && ((bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80);
     return isPth ? parsePth(bytes) : parseSafetensors(bytes);
   } catch (error) {
     if (!(error instanceof StreamscopeError)) throw error;

@@ -16,6 +16,17 @@ describe('parseWeights', () => {
     expect(parseWeights(fixture('tiny.pth'), 'tiny.safetensors').has('conv.weight')).toBe(true);
   });
 
+  it.each([
+    ['a pickle', 0x80],
+    ['a zip', 0x4b50],
+  ])('a .safetensors whose size begins as %s is one', (_, size) => {
+    const padded = (length: number) => writeSafetensors(weights, { note: 'x'.repeat(length) });
+    const header = new DataView(padded(1).buffer).getUint32(0, true);
+    const bytes = padded(size > header ? 1 + size - header : 1 + 0x180 - header);
+    expect(new DataView(bytes.buffer).getUint16(0, true) % (size === 0x80 ? 0x100 : 0x10000)).toBe(size);
+    expect(parseWeights(bytes, 'w')).toEqual(weights);
+  });
+
   const wrong: [string, Uint8Array, RegExp][] = [
     ['an empty file', join(), /w.pth: the file is empty/],
     ['a web page', join('\n<!DOCTYPE html><html>404</html>'), /w.pth: this is a web page/],
