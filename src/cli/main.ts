@@ -19,6 +19,7 @@ import { PIXELS } from './responses.ts';
 import { serve } from './serve.ts';
 import { addSharding } from './shardOptions.ts';
 import { taps } from './taps.ts';
+import { addTraining } from './trainOptions.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
 import { visualize } from './visualize.ts';
@@ -183,6 +184,8 @@ function makeProgram(): Command {
     .option('--json', 'one JSON document')
     .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
     .action(async (options) => void (await ablate(options, stop.signal)));
+
+  addTraining(program, stop.signal);
 
   program
     .command('serve')

@@ -1,0 +1,48 @@
+// The command `train` and its options.
+
+import { type Command, Option } from 'commander';
+import { StreamscopeError } from '../error.ts';
+import { notNegative } from './channelLists.ts';
+import { wholeNumber } from './imageOptions.ts';
+import { train } from './train.ts';
+
+/** A number above 0. */
+const positive =
+  (name: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!(value > 0) || !Number.isFinite(value))
+      throw new StreamscopeError('usage', `${name} is "${text}", expected a number above 0.`);
+    return value;
+  };
+
+/** From 0 to below 1. */
+function momentum(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < 1))
+    throw new StreamscopeError('usage', `--momentum is "${text}", expected a number from 0 to below 1.`);
+  return value;
+}
+
+export function addTraining(program: Command, signal: AbortSignal): void {
+  program
+    .command('train')
+    .description('a ResNet18 from scratch on generated shapes and textures; run again to continue')
+    .requiredOption('--out <folder>', 'checkpoints, then weights and accuracy')
+    .option('--width <channels>', 'after the stem; ResNet18 has 64', wholeNumber('--width', 1), 16)
+    .option('--size <pixels>', 'rows and columns of an image', wholeNumber('--size', 32), 32)
+    .option('--batch <n>', 'images per step', wholeNumber('--batch', 2), 64)
+    .option('--steps <n>', 'in all', wholeNumber('--steps', 1), 4000)
+    .option('--learning-rate <rate>', 'the largest', positive('--learning-rate'), 0.1)
+    .option('--warmup <n>', 'steps until the largest rate', wholeNumber('--warmup', 0), 100)
+    .option('--momentum <part>', 'of SGD', momentum, 0.9)
+    .option('--weight-decay <rate>', 'of SGD', notNegative('--weight-decay'), 5e-4)
+    .option('--seed <n>', 'of weights and images', wholeNumber('--seed', 0), 0)
+    .option('--held-out <n>', 'images to be right about at the end', wholeNumber('--held-out', 1), 2000)
+    .option('--checkpoint-every <n>', 'steps', wholeNumber('--checkpoint-every', 1), 100)
+    .option('--json', 'one JSON document')
+    .addOption(
+      new Option('--progress <style>', 'on stderr').choices(['auto', 'json', 'none']).default('auto'),
+    )
+    .action((options) => train(options, signal));
+}
