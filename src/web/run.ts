@@ -126,7 +126,10 @@ export class Run {
     const result = v.safeParse(extremesSchema, JSON.parse(new TextDecoder().decode(bytes)));
     const top = result.success ? (result.output.top[channel] ?? []) : [];
     const read = (image: number) => this.files.read(`${this.network.name}/crops/${image}.png`);
-    const crops = await Promise.all(top.slice(0, 9).map(read));
+    const [first, ...others] = top.slice(0, 9);
+    const strongest = first === undefined ? undefined : await read(first);
+    if (!strongest) return []; // collected without --crops
+    const crops = [strongest, ...(await Promise.all(others.map(read)))];
     return crops.filter((crop) => crop !== undefined);
   }
 }
