@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FetchWeightsRequest, fetchWeights } from '../../src/cli/weightsFetch.ts';
+import { type FetchedWeights, type FetchWeightsRequest, fetchWeights } from '../../src/cli/weightsFetch.ts';
 import { StreamscopeError } from '../../src/error.ts';
+import { mulberry32 } from '../support/refusals.ts';
 
 const content = Uint8Array.from({ length: 100_000 }, (_, i) => (i * i) >> 3);
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -28,6 +29,17 @@ let requests: { range: string | undefined; status: number }[];
 let directory: string;
 let url: string;
 
+/** Waits until a part of so many bytes is there: what the client has not read when the connection breaks is lost. */
+async function onDisk(bytes: number): Promise<void> {
+  const size = () =>
+    stat(join(directory, 'w.pth.part')).then(
+      (found) => found.size,
+      () => -1,
+    );
+  for (let tries = 0; tries < 1000 && (await size()) !== bytes; tries++)
+    await new Promise((later) => setTimeout(later, 5));
+}
+
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { content, etag, ranges, cutAfter, chunked } = behaviour;
   let { status } = behaviour;
@@ -45,7 +57,11 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     response.end(body);
   } else {
     response.flushHeaders();
-    response.write(body.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 20));
+    const sent = body.subarray(0, cutAfter);
+    response.write(
+      sent,
+      () => void onDisk((partial ? begin : 0) + sent.length).then(() => response.destroy()),
+    );
   }
 }
 
@@ -145,6 +161,93 @@ describe('fetchWeights', () => {
     behaviour.cutAfter = undefined;
     await fetchWeights(request());
     await expectComplete();
+  });
+
+  /** 50 places to cut, of which the same ones come again every time. */
+  const cuts = () => {
+    const random = mulberry32(1);
+    return Array.from({ length: 50 }, () => Math.floor(random() * content.length));
+  };
+  const isPublished = async () => (await files()).includes('w.pth');
+
+  it('has no file under the final name after any of 50 cuts at random bytes, and resumes', async () => {
+    for (const cutAfter of cuts()) {
+      behaviour.cutAfter = cutAfter;
+      expect((await failure()).code).toBe(69);
+      expect(await isPublished()).toBe(false);
+      behaviour.cutAfter = undefined;
+      expect((await fetchWeights(request())).status).toBe(cutAfter > 0 ? 'resumed' : 'downloaded');
+      await expectComplete();
+      await rm(join(directory, 'w.pth'));
+    }
+  }, 60_000);
+
+  const troubles: [string, (b: Behaviour) => void, FetchedWeights['status']][] = [
+    ['no ranges', (b) => Object.assign(b, { ranges: false }), 'downloaded'],
+    ['another ETag', (b) => Object.assign(b, { etag: '"v2"' }), 'downloaded'],
+    ['the same ETag for another file', () => {}, 'resumed'],
+  ];
+  it.each(troubles)(
+    'has none either when the server then has %s',
+    async (_, change, status) => {
+      for (const cutAfter of cuts()) {
+        // the first part is of another file
+        Object.assign(behaviour, {
+          ranges: true,
+          etag: '"v1"',
+          cutAfter,
+          content: content.map((byte) => byte ^ 1),
+        });
+        await failure();
+        expect(await isPublished()).toBe(false);
+        Object.assign(behaviour, { cutAfter: undefined, content });
+        change(behaviour);
+        if (status === 'resumed') {
+          const { code, message } = await failure();
+          expect([code, message]).toEqual([69, expect.stringContaining('it was deleted')]);
+          expect(await files()).toEqual([]);
+        } else {
+          expect((await fetchWeights(request())).status).toBe(status);
+          await expectComplete();
+          await rm(join(directory, 'w.pth'));
+        }
+      }
+    },
+    60_000,
+  );
+
+  it('has none when the answer is cut and another range comes than was asked for', async () => {
+    for (const shift of [-1, 1, 1000]) {
+      behaviour.cutAfter = 5_000;
+      await failure();
+      behaviour.cutAfter = undefined;
+      const begin = 5_000 + shift;
+      const given = async (_: unknown, init?: RequestInit) => {
+        if (!new Headers(init?.headers).has('range'))
+          return new Response(content, { headers: { etag: '"v1"' } });
+        const range = `bytes ${begin}-${content.length - 1}/${content.length}`;
+        return new Response(content.subarray(begin), {
+          status: 206,
+          headers: { etag: '"v1"', 'content-range': range },
+        });
+      };
+      expect((await fetchWeights(request({ fetch: given as typeof fetch }))).status).toBe('downloaded');
+      await expectComplete();
+      await rm(join(directory, 'w.pth'));
+    }
+  });
+
+  it('has none when more comes than was announced, or a part was edited on disk', async () => {
+    const more = async () =>
+      new Response(new Uint8Array([...content, 0]), { headers: { 'content-length': `${content.length}` } });
+    expect((await failure({ fetch: more as typeof fetch })).code).toBe(69);
+    expect(await isPublished()).toBe(false);
+    behaviour.cutAfter = 5_000;
+    await failure();
+    await writeFile(join(directory, 'w.pth.part'), new Uint8Array(5_000));
+    behaviour.cutAfter = undefined;
+    expect((await failure()).message).toMatch(/it was deleted/);
+    expect(await files()).toEqual([]);
   });
 
   const restarts: [string, (b: Behaviour) => void][] = [
