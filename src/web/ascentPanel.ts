@@ -105,8 +105,9 @@ export class AscentPanel {
     this.update();
     try {
       const body = { kind: 'ascend' as const, ...place, roles: [...ROLES], settings };
-      const { stopped, images } = await this.#client.ask<'ascend'>(body);
-      byId('ascent-note').textContent = stopped ? 'Stopped.' : 'Finished.';
+      const { stopped, images, liveBytes } = await this.#client.ask<'ascend'>(body);
+      const held = `The device holds ${(liveBytes / 2 ** 20).toFixed(2)} MiB.`;
+      byId('ascent-note').textContent = `${stopped ? 'Stopped' : 'Finished'}. ${held}`;
       for (const { role, status, image, pixels } of images) {
         const view = this.#views[role];
         view.image = image;
