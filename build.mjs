@@ -1,5 +1,5 @@
 // Bundles the command line into dist/streamscope.js and the page into dist/web. WGSL files become text, byte for byte.
-import { cp } from 'node:fs/promises';
+import { cp, readdir, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const shared = {
@@ -21,7 +21,8 @@ await build({
 });
 
 // the page, its worker and the headless page share what they have in common
-await build({
+const { metafile } = await build({
+  metafile: true,
   ...shared,
   entryPoints: {
     explorer: 'src/web/explorer.ts',
@@ -37,3 +38,7 @@ await build({
 });
 for (const name of ['index.html', 'headless.html', 'style.css', 'icon.svg'])
   await cp(`src/web/${name}`, `dist/web/${name}`);
+// shared pieces are named after their content: those of earlier builds go
+for (const name of await readdir('dist/web'))
+  if (name.startsWith('chunk-') && !(`dist/web/${name}` in metafile.outputs))
+    await rm(`dist/web/${name}`, { force: true });
