@@ -7,7 +7,7 @@
 // sqrt(n), so by about sqrt(n) 2^-25 of its own rms, and the largest of a million such errors is five times that.
 // The longest sum in ResNet18 has n = 4608: 5 * 68 * 3.0e-8 = 1.0e-5. A gradient that accumulates adds two sums.
 //
-// It throws without the help of vitest, because sixteenLanes.ts runs it in a process of its own.
+// It throws without the help of vitest, because otherLanes.ts runs it in a process of its own.
 
 import assert from 'node:assert/strict';
 import type { Gpu } from '../../src/engine/device.ts';
