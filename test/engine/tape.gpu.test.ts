@@ -7,6 +7,7 @@ import { gradientOf, Tape } from '../../src/engine/tape.ts';
 import { createTensor, read, type Tensor } from '../../src/engine/tensor.ts';
 import { add } from '../../src/kernels/add.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
+import { objective } from '../../src/kernels/objective.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { square, weightedSum } from '../support/testOps.ts';
 
@@ -116,7 +117,11 @@ describe('what is differentiable', () => {
     // a convolution has no gradient for its filter
     const w = createTensor(gpu, 'w', [1, 1, 1, 1], { data: [1], differentiable: true });
     const settings = { stride: 1, pad: [0, 0, 0, 0] } as const;
-    expect(tape.apply(conv2d, { x: tensor('x', values), w }, settings).differentiable).toBe(false);
+    expect(tape.apply(conv2d, { x: tensor('x', values), w }, settings).differentiable).toBe(true);
+    // an input that has no gradient, whatever is asked: which channel an objective takes
+    const channels = createTensor(gpu, 'channels', [1], { type: 'u32', data: [0], differentiable: true });
+    const x = tensor('x', values);
+    expect(tape.apply(objective, { x, channels }, { region: [0, 0, 1, 1] }).differentiable).toBe(false);
   });
 });
 
