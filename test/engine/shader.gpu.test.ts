@@ -6,6 +6,7 @@ import { bindingsOf, pipelineFor } from '../../src/engine/shader.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import type { Pass } from '../../src/kernels/op.ts';
 import { relu } from '../../src/kernels/relu.ts';
+import { packedWarp } from '../../src/kernels/warp.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -17,9 +18,10 @@ const forward: Pass = { entryPoint: 'forward', bindings: ['x', 'y'], invocations
 
 test('bindings are read from the declarations: name, number, access', () => {
   const bindings = bindingsOf(conv2d.source);
-  expect(Object.keys(bindings)).toEqual(['x', 'w', 'y', 'dy', 'dx']);
+  expect(Object.keys(bindings)).toEqual(['x', 'w', 'y', 'dy', 'dx', 'parts', 'dw']);
   expect(bindings.x).toEqual({ binding: 0, type: 'read-only-storage' });
   expect(bindings.dx).toEqual({ binding: 4, type: 'storage' });
+  expect(bindingsOf(packedWarp.source).x).toEqual({ binding: 0, type: 'texture' });
 });
 
 describe('errors', () => {
