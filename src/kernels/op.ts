@@ -60,7 +60,7 @@ export interface Op<Settings = Record<never, never>> {
 }
 
 /**
- * Software adapters read a texel in a fifth of the time that four floats of a buffer take. A kernel that declares
+ * Software adapters read a texel in a quarter of the time that four floats of a buffer take. A kernel that declares
  * `x : texture_storage_2d<rgba32float, read>` finds floats 4i .. 4i+3 of a tensor at texel (i % this, i / this).
  */
 export const TEXELS_PER_ROW = 2048;

@@ -2,7 +2,7 @@
 // There an addressed load costs as much as ten multiplications, whatever the address, and a broadcast from a known
 // lane costs one. So: a lane is an output channel, a subgroup computes a tile of pixels, the loads of a tile's patch
 // are shared out among the lanes and broadcast, and all sums live in registers. Loads are texels of four channels
-// (op.ts), which cost a fifth of what buffers do:
+// (op.ts), which cost a quarter of what buffers do:
 //
 //   for every four input channels c:   weight of each tap: one load, lane = output     patch: one load per `lanes` pixels
 //     for every output pixel:          y[pixel] += sum over c and taps of broadcast(patch pixel) * weight[tap]
