@@ -11,9 +11,10 @@
 
 import addSource from './add.wgsl';
 import { outputSize } from './conv2d.ts';
-import { elements, expect, expectShape, type Op, type Pass, perElement, type Shape } from './op.ts';
+import { type BypassSettings, bypassPass, OTHER, subPixelConvolution } from './convolutionParts.ts';
+import { elements, expect, expectShape, type Op, type Pass, type Shape } from './op.ts';
 import { packedShape, texels } from './pack.ts';
-import type { AddSettings, Conv2dSettings } from './reference.ts';
+import type { Conv2dSettings } from './reference.ts';
 import { type SimdFilter, type SimdKernel, type SimdShape, simdConvolution } from './simdConvolution.ts';
 import { simdPass } from './simdPass.ts';
 
@@ -22,14 +23,11 @@ export interface FusedConvSettings extends Conv2dSettings {
   filter: readonly [number, number, number];
   /** read max(x, 0) */
   rectify: boolean;
-  /** where the window of `a` starts, and whether max(a, 0) is added; only with an input `a` */
-  bypass?: AddSettings & { rectify: boolean };
+  /** only with an input `a` */
+  bypass?: BypassSettings;
   /** invocations of a subgroup, exactly */
   lanes: number;
 }
-
-/** What `other` is to the result. */
-const OTHER = { nothing: 0, added: 1, addedRectified: 2, mask: 3 };
 
 /** One text for both directions. `other` is the bypass going forward and x going back. */
 const KERNEL: SimdKernel = {
@@ -109,7 +107,7 @@ export const fusedConv: Op<FusedConvSettings> = {
       outputs: { y: { shape: y } },
       constants: {},
       forward: forwardPass(x, y, settings, a),
-      backward: { x: gradientPass(x, y, settings), ...(bypass && { a: bypassPass(a, y, bypass) }) },
+      backward: { x: gradientPass(x, y, settings), ...(bypass && { a: bypassPass(a, y, bypass, 4) }) },
     };
   },
 };
@@ -137,26 +135,16 @@ function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape |
   return convolutionPass(settings, { R, S, stride, channels: Math.min(C, 4) }, shape, extra, operands, y);
 }
 
-/**
- * The gradient of x as a convolution over dy. Row h of x is tap r of output row p when h + top = stride p + r. With
- * h + top = stride u + phase and r = phase + stride j this is p = u - j: for each of the stride^2 phases a convolution
- * of ceil(R / stride) taps over dy, at every u from the first that touches row 0 to the last that touches row H-1.
- */
+/** See subPixelConvolution; outputs are phases times channels. */
 function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings): Pass {
   const { filter, stride, pad, rectify } = settings;
   const [[, R, S], [top, left]] = [filter, pad];
   const { C4, H, W } = packedSizes(x);
   const { C4: K4, H: P, W: Q } = packedSizes(y);
-  const [rows, columns] = [Math.ceil(R / stride), Math.ceil(S / stride)];
-  const [u, v] = [Math.floor(top / stride), Math.floor(left / stride)];
+  const back = subPixelConvolution([R, S], settings, [H, W]);
+  const { u, v } = back;
   const shape = {
-    C4: K4,
-    H: P,
-    W: Q,
-    P: Math.floor((H - 1 + top) / stride) - u + 1,
-    Q: Math.floor((W - 1 + left) / stride) - v + 1,
-    top: rows - 1 - u,
-    left: columns - 1 - v,
+    ...{ C4: K4, H: P, W: Q, P: back.P, Q: back.Q, top: back.top, left: back.left },
     outputs: stride * stride * 4 * C4,
     rectify: 0,
   };
@@ -168,7 +156,7 @@ function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings): Pass {
   const operands = { input: 'dy', weights: 'v', other: 'x', result: 'dx' };
   return convolutionPass(
     settings,
-    { R: rows, S: columns, stride: 1, channels: 4 },
+    { R: back.R, S: back.S, stride: 1, channels: 4 },
     shape,
     extra,
     operands,
@@ -189,23 +177,6 @@ function convolutionPass(
   const bindings = ['input', 'weights', 'bias', 'other', 'result'];
   const pass = { entryPoint: KERNEL.entryPoint, bindings, operands, flops: flopsOf(y, settings) };
   return simdPass({ ...pass, invocations: [0, y[0]] }, lanes, text);
-}
-
-/** add.wgsl on packed tensors, which are planes of rows of floats to it. */
-function bypassPass(
-  a: Shape,
-  y: Shape,
-  { offset: [top, left], rectify }: NonNullable<FusedConvSettings['bypass']>,
-): Pass {
-  const [, C, H, W] = a;
-  return {
-    entryPoint: 'backward_a',
-    bindings: ['a', 'dy', 'da'],
-    source: addSource,
-    constants: { C, H, W, P: y[2], Q: y[3], TOP: top, LEFT: 4 * left, RECTIFY: rectify ? 1 : 0 },
-    invocations: perElement(a),
-    flops: elements(y),
-  };
 }
 
 /** Shape of the weights that the gradient reads: [K/4, taps, phases times channels, 4]. */

@@ -9,13 +9,13 @@
 // h + top = stride p + r. With h + top = stride u + phase and r = phase + stride j this is p = u - j: for each of the
 // stride^2 phases a convolution of ceil(R / stride) taps over dy, whose results are the sub-pixels of position u.
 
-import addSource from './add.wgsl';
 import { outputSize } from './conv2d.ts';
+import { type BypassSettings, bypassPass, OTHER, subPixelConvolution } from './convolutionParts.ts';
 import source from './gemmConv.wgsl';
 import { type Product, partsShape, type Tiling, threadsOf, tilesOf } from './gemmTiling.ts';
 import { gradientMatrix, weightMatrix } from './gemmWeights.ts';
-import { elements, expect, expectShape, type Op, type Pass, perElement, type Shape } from './op.ts';
-import type { AddSettings, Conv2dSettings } from './reference.ts';
+import { elements, expect, expectShape, type Op, type Pass, type Shape } from './op.ts';
+import type { Conv2dSettings } from './reference.ts';
 
 export interface GemmConvSettings extends Conv2dSettings {
   /** input channels, rows and columns of the filter */
@@ -23,7 +23,7 @@ export interface GemmConvSettings extends Conv2dSettings {
   /** read max(x, 0) */
   rectify: boolean;
   /** where the window of `a` starts, and whether max(a, 0) is added; only with an input `a` */
-  bypass?: AddSettings & { rectify: boolean };
+  bypass?: BypassSettings;
   /** how a product is cut into workgroups; gemmTiling.ts has the default */
   tiling: (product: Product) => Tiling;
 }
@@ -39,9 +39,6 @@ const SHAPE = [
 const KNOWN_FILTERS: readonly number[] = [1, 2, 3, 4, 7];
 
 type Numbers = Record<(typeof SHAPE)[number], number>;
-
-/** What `other` is to a result. */
-const OTHER = { nothing: 0, added: 1, addedRectified: 2, mask: 3 };
 
 /** y [N,K,P,Q] of x [N,C,H,W], weights w and v, bias [K] and, with settings.bypass, a [N,K,A,B]. */
 export const gemmConv: Op<GemmConvSettings> = {
@@ -73,7 +70,7 @@ export const gemmConv: Op<GemmConvSettings> = {
       outputs: { y: { shape: y } },
       constants: forward.constants!,
       forward,
-      backward: { x: gradientPass(x, y, settings), ...(bypass && { a: bypassPass(a, y, bypass) }) },
+      backward: { x: gradientPass(x, y, settings), ...(bypass && { a: bypassPass(a, y, bypass, 1) }) },
     };
   },
 };
@@ -102,13 +99,10 @@ function gradientPass(x: Shape, y: Shape, settings: GemmConvSettings): Pass {
   const [[, R, S], [top, left]] = [filter, pad];
   const [N, C, H, W] = x;
   const [, K, P, Q] = y;
-  const [rows, columns] = [Math.ceil(R / stride), Math.ceil(S / stride)];
-  const [u, v] = [Math.floor(top / stride), Math.floor(left / stride)];
+  const { u, v, ...back } = subPixelConvolution([R, S], settings, [H, W]);
   const numbers = {
-    ...{ N, C: K, H: P, W: Q, top: rows - 1 - u, left: columns - 1 - v, rectify: 0 },
-    ...{ R: rows, S: columns, stride: 1 },
-    P: Math.floor((H - 1 + top) / stride) - u + 1,
-    Q: Math.floor((W - 1 + left) / stride) - v + 1,
+    ...{ N, C: K, H: P, W: Q, rectify: 0, stride: 1 },
+    ...back,
     outputs: stride * stride * C,
     ...{ y_C: C, y_H: H, y_W: W, biased: 0, subpixels: stride, y_top: top, y_left: left, u, v },
     other_is: rectify ? OTHER.mask : OTHER.nothing,
@@ -157,21 +151,4 @@ function productPass(
   };
   const scratch = { parts: partsShape(product, tiling) };
   return { ...convolve, operands: { ...operands, result: 'parts' }, scratch, next: reduce };
-}
-
-/** add.wgsl: the gradient passes where the window of `a` is. */
-function bypassPass(
-  a: Shape,
-  y: Shape,
-  { offset: [top, left], rectify }: NonNullable<GemmConvSettings['bypass']>,
-): Pass {
-  const [, C, H, W] = a;
-  return {
-    entryPoint: 'backward_a',
-    bindings: ['a', 'dy', 'da'],
-    source: addSource,
-    constants: { C, H, W, P: y[2], Q: y[3], TOP: top, LEFT: left, RECTIFY: rectify ? 1 : 0 },
-    invocations: perElement(a),
-    flops: elements(y),
-  };
 }
