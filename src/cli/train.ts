@@ -151,7 +151,8 @@ async function evaluate(
   network: Network,
   trainer: Trainer,
 ): Promise<Accuracy> {
-  const evaluator = await Evaluator.create(trainer.gpu, network, trainer.weights, { batch, size });
+  const { weights } = await trainer.state();
+  const evaluator = await Evaluator.create(trainer.gpu, network, weights, { batch, size });
   const answers: Answer[] = [];
   for (let first = 0; first < heldOut; first += batch) {
     const images = shapeBatch(seed, 'held-out', { first, count: batch, size });

@@ -3,19 +3,21 @@
 // dbeta = sum dy           dgamma = sum dy z
 // dx    = gamma / sqrt(variance + EPS) (dy - dbeta / COUNT - z dgamma / COUNT)
 // Sums: a workgroup per channel, every invocation a strided part, then a tree: the order never changes.
+// A plane holds SIDE channels of every pixel side by side: 1, or 4 where tensors are packed (pack.ts).
 
 override C : u32;
 override PIXELS : u32;
+override SIDE : u32;
 override COUNT : u32;
 override EPS : f32;
 override ACCUMULATE : bool = false;
 
-@group(0) @binding(0) var<storage, read> x : array<f32>;                // [N,C,pixels]
+@group(0) @binding(0) var<storage, read> x : array<f32>;                // [N,C/SIDE,pixels,SIDE]
 @group(0) @binding(1) var<storage, read> gamma : array<f32>;            // [C], as are beta, mean and variance
 @group(0) @binding(2) var<storage, read> beta : array<f32>;
 @group(0) @binding(3) var<storage, read_write> mean : array<f32>;
 @group(0) @binding(4) var<storage, read_write> variance : array<f32>;
-@group(0) @binding(5) var<storage, read_write> y : array<f32>;          // [N,C,pixels]
+@group(0) @binding(5) var<storage, read_write> y : array<f32>;          // as x
 @group(0) @binding(6) var<storage, read> dy : array<f32>;
 @group(0) @binding(7) var<storage, read_write> sums : array<vec2f>;     // [C] of dy and of dy z
 @group(0) @binding(8) var<storage, read_write> dx : array<f32>;
@@ -36,8 +38,15 @@ fn total(lane : u32, value : vec2f) -> vec2f {
   return strands[0];
 }
 
+fn planes() -> u32 { return (C + SIDE - 1) / SIDE; }
+
 /// Where number i of a channel lies.
-fn place(c : u32, i : u32) -> u32 { return (i / PIXELS * C + c) * PIXELS + i % PIXELS; }
+fn place(c : u32, i : u32) -> u32 {
+  return ((i / PIXELS * planes() + c / SIDE) * PIXELS + i % PIXELS) * SIDE + c % SIDE;
+}
+
+/// The channel of element i of a sample; C or more is padding.
+fn channel(i : u32) -> u32 { return i / (PIXELS * SIDE) * SIDE + i % SIDE; }
 
 @compute @workgroup_size(64)
 fn statistics(@builtin(local_invocation_index) lane : u32, @builtin(workgroup_id) group : vec3u) {
@@ -58,10 +67,11 @@ fn statistics(@builtin(local_invocation_index) lane : u32, @builtin(workgroup_id
 
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id : vec3u) {
-  if (id.x >= C * PIXELS) { return; }
-  let c = id.x / PIXELS;
-  let i = id.y * C * PIXELS + id.x;
-  y[i] = gamma[c] * ((x[i] - mean[c]) / sqrt(variance[c] + EPS)) + beta[c];
+  let size = planes() * PIXELS * SIDE;
+  if (id.x >= size) { return; }
+  let c = channel(id.x);
+  let i = id.y * size + id.x;
+  y[i] = select(0.0, gamma[c] * ((x[i] - mean[c]) / sqrt(variance[c] + EPS)) + beta[c], c < C);
 }
 
 @compute @workgroup_size(64)
@@ -78,12 +88,14 @@ fn sum_dy(@builtin(local_invocation_index) lane : u32, @builtin(workgroup_id) gr
 
 @compute @workgroup_size(64)
 fn backward_x(@builtin(global_invocation_id) id : vec3u) {
-  if (id.x >= C * PIXELS) { return; }
-  let c = id.x / PIXELS;
-  let i = id.y * C * PIXELS + id.x;
+  let size = planes() * PIXELS * SIDE;
+  if (id.x >= size) { return; }
+  let c = channel(id.x);
+  let i = id.y * size + id.x;
   let deviation = sqrt(variance[c] + EPS);
   let means = sums[c] / f32(COUNT);
-  var d = gamma[c] / deviation * (dy[i] - means.x - (x[i] - mean[c]) / deviation * means.y);
+  let slope = gamma[c] / deviation * (dy[i] - means.x - (x[i] - mean[c]) / deviation * means.y);
+  var d = select(0.0, slope, c < C);
   if (ACCUMULATE) { d += dx[i]; }
   dx[i] = d;
 }

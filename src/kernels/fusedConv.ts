@@ -25,6 +25,8 @@ export interface FusedConvSettings extends Conv2dSettings {
   rectify: boolean;
   /** only with an input `a` */
   bypass?: BypassSettings;
+  /** false: nothing is added */
+  biased?: boolean;
   /** invocations of a subgroup, exactly */
   lanes: number;
 }
@@ -100,7 +102,7 @@ export const fusedConv: Op<FusedConvSettings> = {
       `a ${R}x${S} filter does not fit ${H}x${W} with padding ${settings.pad}.`,
     );
     const y = packedShape([N, K, P, Q]);
-    expectShape('fusedConv', 'w', w, [texels(C), R * S, K, 4]);
+    expectShape('fusedConv', 'w', w, weightTable([K, C, R, S]));
     expectShape('fusedConv', 'v', v, gradientTable([K, C, R, S], stride));
     if (bypass) expectShape('fusedConv', 'a', a, [N, texels(K), -1, -1]);
     return {
@@ -115,8 +117,8 @@ export const fusedConv: Op<FusedConvSettings> = {
 /** Multiplications and additions of the convolution, without padding channels of y. */
 const flopsOf = (y: Shape, { filter: [C, R, S] }: FusedConvSettings): number => 2 * elements(y) * C * R * S;
 
-function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape | undefined): Pass {
-  const { filter, stride, pad, rectify, bypass } = settings;
+export function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape | undefined): Pass {
+  const { filter, stride, pad, rectify, bypass, biased = true } = settings;
   const [C, R, S] = filter;
   const { C4, H, W } = packedSizes(x);
   const { C4: K4, H: P, W: Q } = packedSizes(y);
@@ -124,7 +126,8 @@ function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape |
   const shape = { C4, H, W, P, Q, top, left, outputs: 4 * K4, rectify: rectify ? 1 : 0 };
   const added = bypass && packedSizes(a!);
   const extra = {
-    ...{ y_C4: K4, y_H: P, y_W: Q, y_stride: 1, y_top: 0, y_left: 0, u: 0, v: 0, biased: 1 },
+    ...{ y_C4: K4, y_H: P, y_W: Q, y_stride: 1, y_top: 0, y_left: 0, u: 0, v: 0 },
+    biased: biased ? 1 : 0,
     other_is: bypass ? (bypass.rectify ? OTHER.addedRectified : OTHER.added) : OTHER.nothing,
     other_H: added?.H ?? 0,
     other_W: added?.W ?? 0,
@@ -136,7 +139,7 @@ function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape |
 }
 
 /** See subPixelConvolution; outputs are phases times channels. */
-function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings): Pass {
+export function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings): Pass {
   const { filter, stride, pad, rectify } = settings;
   const [[, R, S], [top, left]] = [filter, pad];
   const { C4, H, W } = packedSizes(x);
@@ -179,8 +182,11 @@ function convolutionPass(
   return simdPass({ ...pass, invocations: [0, y[0]] }, lanes, text);
 }
 
+/** Shape of the weights that the forward pass reads: [C/4, taps, outputs, 4]. */
+export const weightTable = ([K, C, R, S]: Shape): Shape => [texels(C), R * S, 4 * texels(K), 4];
+
 /** Shape of the weights that the gradient reads: [K/4, taps, phases times channels, 4]. */
-const gradientTable = ([K, C, R, S]: Shape, stride: number): Shape => [
+export const gradientTable = ([K, C, R, S]: Shape, stride: number): Shape => [
   texels(K),
   Math.ceil(R / stride) * Math.ceil(S / stride),
   stride * stride * 4 * texels(C),
@@ -215,10 +221,8 @@ export function packConvolution(
   const weight = (k: number, c: number, r: number, s: number) =>
     k < K && c < C ? weights[((k * C + c) * R + r) * S + s] * scale[k] : 0;
   const outputs = 4 * texels(K);
-  const w = {
-    shape: [texels(C), R * S, outputs, 4],
-    data: new Float32Array(texels(C) * R * S * outputs * 4),
-  };
+  const table = weightTable([K, C, R, S]);
+  const w = { shape: table, data: new Float32Array(elements(table)) };
   let at = 0;
   for (let c = 0; c < 4 * texels(C); c += 4)
     for (let r = 0; r < R; r++)

@@ -1,36 +1,46 @@
-// How often the network is right about labelled images, with running statistics: the plan that classifies shares the
-// trainer's weights, so it can be asked between any two steps.
+// How often a network is right about labelled images: the network that everything else runs.
 
 import type { Gpu } from '../engine/device.ts';
 import { Plan, submit } from '../engine/plan.ts';
 import { Tape } from '../engine/tape.ts';
 import { createTensor, destroy, read, type Tensor, write } from '../engine/tensor.ts';
 import type { Network } from '../model/network.ts';
-import { recordClassifier } from './recordClassifier.ts';
+import { Parameters } from '../model/parameters.ts';
+import { layoutOf } from '../model/receptiveField.ts';
+import { recordResnet } from '../model/resnet.ts';
+import type { Weights } from '../model/weights.ts';
 import type { Batch } from './trainer.ts';
 
 export class Evaluator {
   private constructor(
     readonly gpu: Gpu,
+    private readonly parameters: Parameters,
     private readonly x: Tensor,
     private readonly logits: Tensor,
     private readonly plan: Plan,
   ) {}
 
-  /** For `batch` images of `size` rows at once. Destroy it after use, and before the weights. */
+  /** For `batch` images of `size` rows at once. Destroy it after use. */
   static async create(
     gpu: Gpu,
     network: Network,
-    weights: ReadonlyMap<string, Tensor>,
+    weights: Weights,
     { batch, size }: { batch: number; size: number },
   ): Promise<Evaluator> {
+    const last = network.blocks.at(-1)!;
+    const layout = layoutOf(network, size, [
+      { place: `${last.name}.O`, region: 'all' },
+      { place: 'input', region: 'all' },
+    ]);
+    const parameters = new Parameters(gpu, weights);
     const x = createTensor(gpu, 'images', [batch, 3, size, size]);
     try {
       const tape = new Tape();
-      const logits = tape.keep(recordClassifier(tape, network, weights, x, 'running'));
-      return new Evaluator(gpu, x, logits, await Plan.compile(gpu, tape));
+      const logits = recordResnet(tape, layout, parameters, x, { head: true }).get('logits')!;
+      return new Evaluator(gpu, parameters, x, tape.keep(logits), await Plan.compile(gpu, tape));
     } catch (error) {
       destroy(gpu, x);
+      parameters.destroy();
       throw error;
     }
   }
@@ -54,6 +64,7 @@ export class Evaluator {
 
   destroy(): void {
     this.plan.destroy();
+    this.parameters.destroy();
     destroy(this.gpu, this.x);
   }
 }

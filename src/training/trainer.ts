@@ -28,6 +28,8 @@ export interface TrainerSettings extends SgdSettings {
   size: number;
   /** the learning rate of every step */
   rates: readonly number[];
+  /** the plain kernels, also where faster ones would run */
+  plain?: boolean;
 }
 
 /** All that the next step depends on. */
@@ -82,17 +84,17 @@ export class Trainer {
       throw new StreamscopeError('usage', `A batch is ${settings.batch}, expected 2 images or more.`);
     const held = upload(gpu, settings, state);
     try {
-      const { tape, losses } = recordStep(network, settings, held);
+      const { tape, losses } = recordStep(
+        network,
+        settings,
+        held,
+        settings.plain ? undefined : gpu.simdLanes,
+      );
       return new Trainer(gpu, settings, held, losses, await Plan.compile(gpu, tape), state.step);
     } catch (error) {
       release(gpu, held);
       throw error;
     }
-  }
-
-  /** Tensors by torchvision's names, for a plan that evaluates. */
-  get weights(): ReadonlyMap<string, Tensor> {
-    return this.held.weights;
   }
 
   /** Steps submitted, those before a restored state included. */
@@ -152,10 +154,15 @@ function upload(gpu: Gpu, { batch, size, rates }: TrainerSettings, state: Traini
 }
 
 /** Forward, loss, backward, descent, clock. */
-function recordStep(network: Network, settings: TrainerSettings, held: Held): { tape: Tape; losses: Tensor } {
+function recordStep(
+  network: Network,
+  settings: TrainerSettings,
+  held: Held,
+  lanes: number | undefined,
+): { tape: Tape; losses: Tensor } {
   const { weights, momenta, x, labels, dy, rates, clock } = held;
   const tape = new Tape();
-  const logits = recordClassifier(tape, network, weights, x, 'batch');
+  const logits = recordClassifier(tape, network, weights, x, lanes);
   const losses = tape.keep(tape.apply(crossEntropy, { x: logits, labels }));
   const gradients = tape.backward(losses, dy);
   for (const [name, m] of momenta) {

@@ -12,9 +12,12 @@ import * as T from '../../src/kernels/trainingReference.ts';
 import { advance, runningStatistics, sgd } from '../../src/kernels/update.ts';
 import { randomArray } from '../support/arrays.ts';
 import { checkOp, type OpCase } from '../support/opCheck.ts';
+import { simdLanes } from '../support/simd.ts';
 import {
   batchNormTrainingCase,
   crossEntropyCase,
+  packedBatchNormTrainingCase,
+  simdTrainedConvCase,
   trainedConvCase,
   trainedLinearCase,
 } from '../support/trainingCases.ts';
@@ -25,22 +28,38 @@ beforeAll(async () => {
 });
 afterAll(() => gpu?.close());
 
+type Shapes = Parameters<typeof trainedConvCase>;
+const convolutions: Shapes[] = [
+  [[4, 3, 32, 32], [8, 7, 7], 2, [3, 3, 3, 3]],
+  [[4, 8, 8, 8], [8, 3, 3], 1, [1, 1, 1, 1]],
+  [[4, 8, 8, 8], [16, 3, 3], 2, [1, 1, 1, 1]],
+  [[4, 8, 8, 8], [16, 1, 1], 2, [0, 0, 0, 0]],
+  [[4, 64, 1, 1], [64, 3, 3], 1, [1, 1, 1, 1]],
+  [[1, 1, 1, 1], [1, 1, 1], 1, [0, 0, 0, 0]],
+  [[7, 2, 9, 5], [3, 3, 2], 3, [2, 0, 1, 1]],
+  [[3, 2, 9, 11], [3, 3, 3], 1, [-2, 1, -1, -3]],
+  [[3, 2, 9, 11], [2, 3, 3], 2, [-3, -1, 2, 0]],
+  [[2, 1, 2, 2], [2, 5, 5], 1, [2, 2, 2, 2]],
+];
+
+const simdConvolutions: Shapes[] = [
+  ...convolutions,
+  [[33, 4, 5, 6], [20, 3, 3], 1, [1, 1, 1, 1]],
+  [[3, 6, 7, 7], [18, 3, 3], 2, [1, 1, 1, 1]],
+  [[2, 5, 13, 3], [3, 4, 4], 3, [0, 1, 3, 2]],
+];
+
 const cases: OpCase[] = [
-  trainedConvCase([4, 3, 32, 32], [8, 7, 7], 2, [3, 3, 3, 3]),
-  trainedConvCase([4, 8, 8, 8], [8, 3, 3], 1, [1, 1, 1, 1]),
-  trainedConvCase([4, 8, 8, 8], [16, 3, 3], 2, [1, 1, 1, 1]),
-  trainedConvCase([4, 8, 8, 8], [16, 1, 1], 2, [0, 0, 0, 0]),
-  trainedConvCase([4, 64, 1, 1], [64, 3, 3], 1, [1, 1, 1, 1]),
-  trainedConvCase([1, 1, 1, 1], [1, 1, 1], 1, [0, 0, 0, 0]),
-  trainedConvCase([7, 2, 9, 5], [3, 3, 2], 3, [2, 0, 1, 1]),
-  trainedConvCase([3, 2, 9, 11], [3, 3, 3], 1, [-2, 1, -1, -3]),
-  trainedConvCase([3, 2, 9, 11], [2, 3, 3], 2, [-3, -1, 2, 0]),
-  trainedConvCase([2, 1, 2, 2], [2, 5, 5], 1, [2, 2, 2, 2]),
+  ...convolutions.map((shapes) => trainedConvCase(...shapes)),
   batchNormTrainingCase([4, 8, 16, 16]),
   batchNormTrainingCase([16, 64, 1, 1]),
   batchNormTrainingCase([3, 5, 7, 9]),
   batchNormTrainingCase([2, 67, 3, 1]),
   batchNormTrainingCase([4, 3, 8, 8], 100),
+  packedBatchNormTrainingCase([4, 8, 16, 16]),
+  packedBatchNormTrainingCase([3, 5, 7, 9]),
+  packedBatchNormTrainingCase([2, 67, 3, 1]),
+  packedBatchNormTrainingCase([4, 3, 8, 8], 100),
   trainedLinearCase(16, 64, 10),
   trainedLinearCase(1, 1, 1),
   trainedLinearCase(3, 129, 5),
@@ -53,6 +72,10 @@ const cases: OpCase[] = [
 ];
 
 for (const row of cases) test(row.name, () => checkOp(gpu, row));
+
+for (const shapes of simdConvolutions)
+  test(`trainedConv ${shapes.join(' ')}`, (context) =>
+    checkOp(gpu, simdTrainedConvCase(...shapes, simdLanes(gpu, context))));
 
 test('samples are summed in groups where weights are few, and the last group may be smaller', async () => {
   const groups = (N: number, weights: readonly number[]) => {

@@ -1,11 +1,13 @@
 // The ops of training as cases for checkOp, as opCases.ts has those of the network. Gradients of weights are sums over
 // samples and pixels: where they have more terms than opCheck.ts assumes, the case says so.
 
-import { batchNormTraining } from '../../src/kernels/batchNormTraining.ts';
+import { batchNormTraining, packedBatchNormTraining } from '../../src/kernels/batchNormTraining.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { crossEntropy } from '../../src/kernels/crossEntropy.ts';
 import { linear } from '../../src/kernels/linear.ts';
+import { pack, unpack } from '../../src/kernels/pack.ts';
 import * as R from '../../src/kernels/reference.ts';
+import { convTable, trainedConv } from '../../src/kernels/trainedConv.ts';
 import * as T from '../../src/kernels/trainingReference.ts';
 import { generator, randomArray } from './arrays.ts';
 import type { Quad } from './opCases.ts';
@@ -33,6 +35,29 @@ export function trainedConvCase(
   };
 }
 
+/** The same by the SIMD kernels: w's tables are made on the way, x and y are packed. */
+export function simdTrainedConvCase(
+  shape: Quad,
+  filter: readonly number[],
+  stride: number,
+  pad: Quad,
+  lanes: number,
+): OpCase {
+  const plain = trainedConvCase(shape, filter, stride, pad);
+  return {
+    ...plain,
+    name: plain.name.replace('conv2d', 'trainedConv'),
+    record(tape, { x, w }) {
+      const [table, turned] = (['forward', 'turned'] as const).map((direction) =>
+        tape.apply(convTable, { w }, { stride, direction }),
+      );
+      const inputs = { x: tape.apply(pack, { x }), w, table, turned };
+      const y = tape.apply(trainedConv, inputs, { stride, pad, lanes });
+      return tape.apply(unpack, { x: y }, { channels: filter[0] });
+    },
+  };
+}
+
 /** `mean` of x: far from 0 it tells whether the variance is taken about the mean. */
 export function batchNormTrainingCase(shape: Quad, mean = 0): OpCase {
   const name = `batchNormTraining ${shape}, mean ${mean}`;
@@ -54,6 +79,20 @@ export function batchNormTrainingCase(shape: Quad, mean = 0): OpCase {
     },
     // x - mean keeps the rounding of the mean, 2^-24 of it, and the strands that sum to it a few more
     ...(mean > 1 && { bounds: { forward: mean * 2 ** -22, backward: mean * 2 ** -22 } }),
+  };
+}
+
+/** The same on packed tensors. */
+export function packedBatchNormTrainingCase(shape: Quad, mean = 0): OpCase {
+  const planar = batchNormTrainingCase(shape, mean);
+  return {
+    ...planar,
+    name: planar.name.replace('batchNormTraining', 'packedBatchNormTraining'),
+    record(tape, { x, gamma, beta }) {
+      const inputs = { x: tape.apply(pack, { x }), gamma, beta };
+      const y = tape.apply(packedBatchNormTraining, inputs, { eps: 1e-5 });
+      return tape.apply(unpack, { x: y }, { channels: shape[1] });
+    },
   };
 }
 

@@ -79,31 +79,35 @@ test('the bound is far above what rounding does to PyTorch itself', () => {
   expect(Math.max(...Object.values(tensors).map(({ float32 }) => float32))).toBeLessThan(BOUND / 10);
 });
 
-test('20 steps follow the losses and weights of PyTorch', async () => {
-  const start = initial();
-  const trainer = await Trainer.create(gpu, network, settings, startFrom(start));
-  for (const [step, expected] of golden.losses.entries()) {
-    const loss = await trainer.train(batchOf(step));
-    expect(Math.abs(loss - expected) / expected, `loss ${step}: ${loss}`).toBeLessThan(BOUND);
-  }
-  const { weights, step } = await trainer.state();
-  expect(step).toBe(golden.losses.length);
-  expect([...weights.keys()].sort()).toEqual(Object.keys(tensors).sort());
-  for (const [name, { shape, norm, sample }] of Object.entries(tensors)) {
-    const { data, shape: ours } = weights.get(name)!;
-    expect(ours).toEqual(shape);
-    const all = Array.from({ length: 24 }, (_, i) => Math.floor((i * data.length) / 24));
-    const indices = [...new Set(all)];
-    const actual = indices.map((i) => data[i]);
-    expect(relativeL2(actual, sample), name).toBeLessThan(BOUND);
-    expect(Math.abs(Math.hypot(...data) / norm - 1), `norm of ${name}`).toBeLessThan(BOUND);
-    // and so does what was learned: what stands still would agree, too
-    const learned = Math.hypot(...sample.map((v, i) => v - start.get(name)!.data[indices[i]]));
-    const wrong = Math.hypot(...sample.map((v, i) => v - actual[i]));
-    expect(wrong / learned, `what ${name} learned`).toBeLessThan(1e-3);
-  }
-  trainer.destroy();
-});
+test.each(['plain', 'fast'])(
+  '20 steps of the %s kernels follow PyTorch: losses and weights',
+  async (kernels) => {
+    const start = initial();
+    const plain = kernels === 'plain';
+    const trainer = await Trainer.create(gpu, network, { ...settings, plain }, startFrom(start));
+    for (const [step, expected] of golden.losses.entries()) {
+      const loss = await trainer.train(batchOf(step));
+      expect(Math.abs(loss - expected) / expected, `loss ${step}: ${loss}`).toBeLessThan(BOUND);
+    }
+    const { weights, step } = await trainer.state();
+    expect(step).toBe(golden.losses.length);
+    expect([...weights.keys()].sort()).toEqual(Object.keys(tensors).sort());
+    for (const [name, { shape, norm, sample }] of Object.entries(tensors)) {
+      const { data, shape: ours } = weights.get(name)!;
+      expect(ours).toEqual(shape);
+      const all = Array.from({ length: 24 }, (_, i) => Math.floor((i * data.length) / 24));
+      const indices = [...new Set(all)];
+      const actual = indices.map((i) => data[i]);
+      expect(relativeL2(actual, sample), name).toBeLessThan(BOUND);
+      expect(Math.abs(Math.hypot(...data) / norm - 1), `norm of ${name}`).toBeLessThan(BOUND);
+      // and so does what was learned: what stands still would agree, too
+      const learned = Math.hypot(...sample.map((v, i) => v - start.get(name)!.data[indices[i]]));
+      const wrong = Math.hypot(...sample.map((v, i) => v - actual[i]));
+      expect(wrong / learned, `what ${name} learned`).toBeLessThan(1e-3);
+    }
+    trainer.destroy();
+  },
+);
 
 test('saved and restored, training goes on to the same bytes', async () => {
   const bytesOf = async (trainer: Trainer, losses: number[]) =>
