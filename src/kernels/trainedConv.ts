@@ -17,7 +17,7 @@ export interface TrainedConvSettings extends Conv2dSettings {
 
 export interface TableSettings {
   stride: number;
-  direction: 'forward' | 'turned';
+  direction: 'straight' | 'turned';
 }
 
 /** The table of weights w [K,C,R,S] that trained convolutions read in one direction. It has no gradient of its own. */
@@ -27,12 +27,12 @@ export const convTable: Op<TableSettings> = {
   recipe({ w }, { stride, direction }) {
     expectShape('convTable', 'w', w, [-1, -1, -1, -1]);
     const [K, C, R, S] = w;
-    const shape = direction === 'forward' ? weightTable(w) : gradientTable(w, stride);
+    const shape = direction === 'straight' ? weightTable(w) : gradientTable(w, stride);
     const size = elements(shape);
     return {
       outputs: { y: { shape } },
-      constants: { K, C, R, S, STRIDE: stride, PLANES: texels(direction === 'forward' ? K : C), SIZE: size },
-      forward: { entryPoint: direction, bindings: ['w', 'y'], invocations: [size, 1], flops: 0 },
+      constants: { K, C, R, S, STRIDE: stride, PLANES: texels(direction === 'straight' ? K : C), SIZE: size },
+      forward: { entryPoint: direction, bindings: ['w', 'y'], invocations: [size, 1], flops: size },
       backward: {},
     };
   },

@@ -1,7 +1,7 @@
 // The weights w [K,C,R,S] of a convolution as the tables of texels that fusedConv.ts describes, made on the GPU because
 // training changes them every step. One invocation owns one float of a table; texels are filled up with zeros.
 //
-// forward   y [C/4, R*S, 4 PLANES, 4]                 channels 4c..4c+3 of tap t, by output k
+// straight  y [C/4, R*S, 4 PLANES, 4]                 channels 4c..4c+3 of tap t, by output k
 // turned    y [K/4, R'*S', STRIDE^2 4 PLANES, 4]      outputs 4k..4k+3 of tap t, by phase and channel: R' = ceil(R/STRIDE)
 
 override K : i32;
@@ -21,7 +21,7 @@ fn weight(k : i32, c : i32, r : i32, s : i32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id : vec3u) {
+fn straight(@builtin(global_invocation_id) id : vec3u) {
   let i = i32(id.x);
   if (i >= SIZE) { return; }
   let k = i / 4 % (4 * PLANES);

@@ -66,7 +66,7 @@ function simdLayers(tape: Tape, lanes: number): TrainedLayers {
     enter: (x) => tape.apply(pack, { x }),
     leave: (x, channels) => tape.apply(unpack, { x }, { channels }),
     convolve(x, w, stride) {
-      const table = tape.apply(convTable, { w }, { stride, direction: 'forward' });
+      const table = tape.apply(convTable, { w }, { stride, direction: 'straight' });
       const turned = tape.apply(convTable, { w }, { stride, direction: 'turned' });
       return tape.apply(trainedConv, { x, w, table, turned }, { stride, pad: padOf(w), lanes });
     },

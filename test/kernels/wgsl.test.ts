@@ -22,6 +22,7 @@ import { packedPad, pad } from '../../src/kernels/pad.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
 import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
+import { convTable } from '../../src/kernels/trainedConv.ts';
 import { adam, advance, runningStatistics, sgd, trace } from '../../src/kernels/update.ts';
 import { packedWarp, warp } from '../../src/kernels/warp.ts';
 
@@ -66,6 +67,10 @@ const gemm = gemmConv.recipe(
   },
 );
 
+const tables = (['straight', 'turned'] as const).map((direction) =>
+  convTable.recipe({ w: [4, 3, 3, 3] }, { stride: 1, direction }),
+);
+
 const kernels = new Map<string, Kernel>([
   [
     gemmConv.name,
@@ -74,6 +79,14 @@ const kernels = new Map<string, Kernel>([
   op(add, add.recipe({ a: x, b: x }, { offset: [0, 0] })),
   op(batchNorm, batchNorm.recipe({ x, gamma: [3], beta: [3], mean: [3], variance: [3] }, { eps: 1e-5 })),
   op(batchNormTraining, batchNormTraining.recipe({ x, gamma: [3], beta: [3] }, { eps: 1e-5 })),
+  [
+    convTable.name,
+    {
+      source: convTable.source,
+      constants: tables[0].constants,
+      passes: tables.map(({ forward }) => forward),
+    },
+  ],
   op(crossEntropy, crossEntropy.recipe({ x: [2, 3], labels: [2] }, {})),
   op(colour, colour.recipe({ x }, {})),
   op(conv2d, conv2d.recipe({ x, w: [4, 3, 3, 3] }, { stride: 1, pad: square })),

@@ -48,7 +48,7 @@ export function simdTrainedConvCase(
     ...plain,
     name: plain.name.replace('conv2d', 'trainedConv'),
     record(tape, { x, w }) {
-      const [table, turned] = (['forward', 'turned'] as const).map((direction) =>
+      const [table, turned] = (['straight', 'turned'] as const).map((direction) =>
         tape.apply(convTable, { w }, { stride, direction }),
       );
       const inputs = { x: tape.apply(pack, { x }), w, table, turned };
