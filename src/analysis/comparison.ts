@@ -6,13 +6,13 @@ import { type ComparisonRow, row } from './comparisonRow.ts';
 import type { GroupComparison } from './inhibition.ts';
 import type { BlockMetrics } from './metrics.ts';
 import { short, shortP } from './numberText.ts';
-import { type Effect, PUBLISHED, type PublishedBlock, SIGNIFICANCE } from './published.ts';
+import { type Effect, type PublishedBlock, publishedOf, SIGNIFICANCE } from './published.ts';
 import type { Correlation, Summary } from './stats.ts';
 
-/** All rows, in the order of the blocks. Blocks that the study does not have give none. */
+/** All rows, in the order of the blocks. Blocks that are not the study's give none. */
 export function compareWithStudy(blocks: readonly BlockMetrics[]): ComparisonRow[] {
   return blocks.flatMap((block) => {
-    const published = PUBLISHED[block.block];
+    const published = publishedOf(block);
     if (!published) return [];
     return [
       spectrumRow(block, published, blocks),
@@ -31,7 +31,7 @@ function overwriteShare({ seeds }: BlockMetrics): number {
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-const isDownsample = ({ block }: BlockMetrics): boolean => PUBLISHED[block]?.spectrum === 'overwrite';
+const isDownsample = (block: BlockMetrics): boolean => publishedOf(block)?.spectrum === 'overwrite';
 
 function spectrumRow(
   block: BlockMetrics,

@@ -26,6 +26,19 @@ export interface PublishedBlock {
   curves?: Effect;
 }
 
+/** A block of some network: what the study says holds only for one as wide as its own. */
+interface MeasuredBlock {
+  block: string;
+  channels: number;
+}
+
+const isOfStudy = ({ block, channels }: MeasuredBlock): boolean =>
+  channels === 64 * 2 ** (Number(block[0]) - 1);
+
+/** What the study says of a block, if it is a block of its network. */
+export const publishedOf = (measured: MeasuredBlock): PublishedBlock | undefined =>
+  isOfStudy(measured) ? PUBLISHED[measured.block] : undefined;
+
 export const PUBLISHED: Readonly<Record<string, PublishedBlock>> = {
   '1.1': {
     robust: [19],
@@ -89,6 +102,14 @@ export const PUBLISHED_EXAMPLES = {
   spectrum: { block: '1.1', overwrite: 38, mix: 19, skip: 25 },
   invariant: { block: '3.1', channels: [178, 215, 25] },
 } as const;
+
+/** The channels of a block that Fig. 1 shows. */
+export function examplesOf(measured: MeasuredBlock): readonly number[] {
+  const { spectrum, invariant } = PUBLISHED_EXAMPLES;
+  if (!isOfStudy(measured)) return [];
+  if (measured.block === spectrum.block) return [spectrum.overwrite, spectrum.mix, spectrum.skip];
+  return measured.block === invariant.block ? invariant.channels : [];
+}
 
 /** The level at which a difference counts as significant here; the study does not name its own. */
 export const SIGNIFICANCE = 0.05;

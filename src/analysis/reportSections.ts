@@ -5,7 +5,7 @@ import { COLOURS } from './figures/figure.ts';
 import { Html, html } from './html.ts';
 import type { BlockMetrics } from './metrics.ts';
 import { short } from './numberText.ts';
-import { PUBLISHED, PUBLISHED_EXAMPLES } from './published.ts';
+import { examplesOf, publishedOf } from './published.ts';
 import type { DrawnGrid, Report, ReportContents } from './report.ts';
 
 /** Of each block: how it was seen, and how many channels pass. */
@@ -77,13 +77,8 @@ export function figureSection({ figures, figureFolder }: ReportContents): Html {
 function gridGroups({ blocks }: Report): [title: string, channels: [string, number][]][] {
   const of = (list: (block: BlockMetrics) => readonly number[]) =>
     blocks.flatMap((block) => list(block).map((channel): [string, number] => [block.block, channel]));
-  const { spectrum, invariant } = PUBLISHED_EXAMPLES;
-  const examples = (block: BlockMetrics) => [
-    ...(block.block === spectrum.block ? [spectrum.overwrite, spectrum.mix, spectrum.skip] : []),
-    ...(block.block === invariant.block ? invariant.channels : []),
-  ];
   return [
-    ['Examples of the study (Fig. 1)', of(examples)],
+    ['Examples of the study (Fig. 1)', of(examplesOf)],
     [
       'Highest scale metric of each block (Fig. 6), by our first seed',
       of(({ seeds }) => seeds[0].invariance.scale?.top ?? []),
@@ -92,11 +87,11 @@ function gridGroups({ blocks }: Report): [title: string, channels: [string, numb
       'Scale invariant with photographs, too (Fig. 7), by our first seed',
       of(({ seeds }) => seeds[0].robust.scale ?? []),
     ],
-    ['Scale invariant according to the study (Fig. 7)', of(({ block }) => PUBLISHED[block]?.robust ?? [])],
+    ['Scale invariant according to the study (Fig. 7)', of((block) => publishedOf(block)?.robust ?? [])],
     ['Mix ratio closest to 1 (Fig. 8), by our first seed', of(({ seeds }) => seeds[0].topMixes)],
     [
       'Mix ratio closest to 1 according to the study (Fig. 8)',
-      of(({ block }) => PUBLISHED[block]?.topMixes ?? []),
+      of((block) => publishedOf(block)?.topMixes ?? []),
     ],
   ];
 }

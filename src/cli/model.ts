@@ -15,14 +15,21 @@ export interface OpenWeights {
   sha256: string;
 }
 
+export type OpenTensors = Omit<OpenWeights, 'network'>;
+
 export async function openWeights(path: string): Promise<OpenWeights> {
+  const opened = await openTensors(path);
+  return { ...opened, network: networkOf(opened.weights, path) };
+}
+
+/** The tensors of a file, of whatever network. */
+export async function openTensors(path: string): Promise<OpenTensors> {
   const bytes = await readBytes(path).catch((error: unknown) => {
     if (!(error instanceof StreamscopeError)) throw error;
     const hint = 'Give a .pth or .safetensors file, or download one: streamscope weights fetch resnet18.';
     throw new StreamscopeError('unavailable', error.message, hint);
   });
-  const weights = parseWeights(bytes, path);
-  return { path, weights, network: networkOf(weights, path), sha256: await weightsHash(bytes) };
+  return { path, weights: parseWeights(bytes, path), sha256: await weightsHash(bytes) };
 }
 
 /** Whether the file has all tensors behind a place. Throws when one has a wrong shape. */

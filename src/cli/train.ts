@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { Gpu } from '../engine/device.ts';
 import { StreamscopeError } from '../error.ts';
-import { makeNetwork, type Network } from '../model/network.ts';
-import { requireTensors } from '../model/parameters.ts';
+import type { Shape } from '../kernels/op.ts';
+import { makeNetwork } from '../model/network.ts';
 import { writeSafetensors } from '../model/safetensors.ts';
-import { parseWeights } from '../model/weights.ts';
+import { parseWeights, type Weights } from '../model/weights.ts';
 import { type Accuracy, type Answer, accuracyOf } from '../training/accuracy.ts';
 import { type Checkpoint, packCheckpoint, unpackCheckpoint } from '../training/checkpoint.ts';
+import { type Classifier, linearClassifier, residualNetwork } from '../training/classifiers.ts';
 import { Evaluator } from '../training/evaluate.ts';
 import { initialWeights } from '../training/initialWeights.ts';
 import { learningRates } from '../training/schedule.ts';
@@ -20,6 +21,7 @@ import { CLASSES, shapeBatch } from '../training/shapes.ts';
 import { startFrom, Trainer } from '../training/trainer.ts';
 import { ensureFolder, readIfPresent, removeAbandoned, writeAtomically } from './files.ts';
 import { parseJson } from './jsonFiles.ts';
+import { type OpenTensors, openTensors } from './model.ts';
 import type { ProgressStyle } from './progress.ts';
 import { settingsDifference } from './runFolder.ts';
 import { TrainingProgress } from './trainingProgress.ts';
@@ -27,6 +29,7 @@ import { version } from './version.ts';
 
 /** What the weights depend on, apart from the adapter. */
 export interface TrainSettings {
+  model: 'resnet18' | 'linear';
   width: number;
   size: number;
   batch: number;
@@ -36,10 +39,14 @@ export interface TrainSettings {
   momentum: number;
   weightDecay: number;
   seed: number;
+  /** SHA-256 of the weights it begins with; null: random ones */
+  from: string | null;
 }
 
-export interface TrainOptions extends TrainSettings {
+export interface TrainOptions extends Omit<TrainSettings, 'from'> {
   out: string;
+  /** a weights file to begin with */
+  from?: string;
   heldOut: number;
   checkpointEvery: number;
   json?: boolean;
@@ -53,23 +60,31 @@ const recordSchema = v.looseObject({ settings: v.record(v.string(), v.unknown())
  * schedule, badInput for a damaged checkpoint, AbortError when stopped.
  */
 export async function train(options: TrainOptions, signal: AbortSignal): Promise<void> {
-  const { out, width, size, batch, steps, learningRate, warmup, momentum, weightDecay, seed } = options;
-  const settings = { width, size, batch, steps, learningRate, warmup, momentum, weightDecay, seed };
+  const { out, model, width, size, batch, steps, learningRate, warmup, momentum, weightDecay, seed } =
+    options;
+  const from = options.from === undefined ? undefined : await openTensors(options.from);
+  const settings = {
+    ...{ model, width, size, batch, steps, learningRate, warmup, momentum, weightDecay, seed },
+    from: from?.sha256 ?? null,
+  };
   const rates = learningRates({ steps, warmup, peak: learningRate });
   await openTraining(out, settings);
-  const network = makeNetwork('resnet18', width, CLASSES.length);
-  const start = await startOf(out, network, seed);
+  const classifier =
+    model === 'linear'
+      ? linearClassifier(CLASSES.length, size)
+      : residualNetwork(makeNetwork('resnet18', width, CLASSES.length), size);
+  const start = await startOf(out, classifier, seed, from);
   const gpu = await Gpu.acquire();
   try {
     const trainer = await Trainer.create(
       gpu,
-      network,
-      { batch, size, rates, momentum, decay: weightDecay },
+      classifier,
+      { batch, rates, momentum, decay: weightDecay },
       start,
     );
     const losses = [...start.losses];
     await trainOn(options, trainer, losses, signal);
-    const accuracy = await evaluate(options, network, trainer);
+    const accuracy = await evaluate(options, classifier, trainer);
     await finish(options, trainer, settings, accuracy);
   } finally {
     gpu.close();
@@ -104,14 +119,37 @@ async function openTraining(out: string, settings: TrainSettings): Promise<void>
 const checkpointOf = (out: string): string => join(out, 'checkpoint.safetensors');
 
 /** Where the folder's training stands, or the state before the first step. */
-async function startOf(out: string, network: Network, seed: number): Promise<Checkpoint> {
+async function startOf(
+  out: string,
+  { tensors }: Classifier,
+  seed: number,
+  from: OpenTensors | undefined,
+): Promise<Checkpoint> {
   const path = checkpointOf(out);
   const bytes = await readIfPresent(path);
-  if (!bytes) return { ...startFrom(initialWeights(network, seed)), losses: [] };
+  if (!bytes) {
+    const weights = from ? onlyThese(tensors, from.weights, from.path) : initialWeights(tensors, seed);
+    return { ...startFrom(weights), losses: [] };
+  }
   const checkpoint = unpackCheckpoint(parseWeights(bytes, path), path);
-  requireTensors(network, checkpoint.weights, ['logits'], path);
+  onlyThese(tensors, checkpoint.weights, path);
   console.error(`${path}: continuing after step ${checkpoint.step}.`);
   return checkpoint;
+}
+
+/** The tensors that are trained, of a file that may have more. Throws badInput when one is missing or has another shape. */
+function onlyThese(tensors: ReadonlyMap<string, Shape>, weights: Weights, path: string): Weights {
+  return new Map(
+    [...tensors].map(([name, shape]) => {
+      const found = weights.get(name);
+      if (found?.shape.join() === shape.join()) return [name, found];
+      throw new StreamscopeError(
+        'badInput',
+        `${path}: ${name} is ${found ? `[${found.shape}]` : 'missing'}, expected [${shape}].`,
+        'Give --width, --size and --model as it was trained with.',
+      );
+    }),
+  );
 }
 
 /** All steps that are left. While one runs, the next batch is drawn. */
@@ -148,11 +186,11 @@ async function trainOn(
 
 async function evaluate(
   { batch, size, seed, heldOut }: TrainOptions,
-  network: Network,
+  classifier: Classifier,
   trainer: Trainer,
 ): Promise<Accuracy> {
   const { weights } = await trainer.state();
-  const evaluator = await Evaluator.create(trainer.gpu, network, weights, { batch, size });
+  const evaluator = await Evaluator.create(trainer.gpu, classifier, weights, batch);
   const answers: Answer[] = [];
   for (let first = 0; first < heldOut; first += batch) {
     const images = shapeBatch(seed, 'held-out', { first, count: batch, size });

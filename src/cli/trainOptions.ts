@@ -29,6 +29,12 @@ export function addTraining(program: Command, signal: AbortSignal): void {
     .command('train')
     .description('a ResNet18 from scratch on generated shapes and textures; run again to continue')
     .requiredOption('--out <folder>', 'checkpoints, then weights and accuracy')
+    .addOption(
+      new Option('--model <kind>', 'a residual network, or a weight for every pixel to compare it with')
+        .choices(['resnet18', 'linear'])
+        .default('resnet18'),
+    )
+    .option('--from <file>', 'weights to begin with, as training at a smaller size left them')
     .option('--width <channels>', 'after the stem; ResNet18 has 64', wholeNumber('--width', 1), 16)
     .option('--size <pixels>', 'rows and columns of an image', wholeNumber('--size', 32), 32)
     .option('--batch <n>', 'images per step', wholeNumber('--batch', 2), 64)

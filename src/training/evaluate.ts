@@ -1,14 +1,12 @@
-// How often a network is right about labelled images: the network that everything else runs.
+// How often a classifier is right about labelled images.
 
 import type { Gpu } from '../engine/device.ts';
 import { Plan, submit } from '../engine/plan.ts';
 import { Tape } from '../engine/tape.ts';
 import { createTensor, destroy, read, type Tensor, write } from '../engine/tensor.ts';
-import type { Network } from '../model/network.ts';
 import { Parameters } from '../model/parameters.ts';
-import { layoutOf } from '../model/receptiveField.ts';
-import { recordResnet } from '../model/resnet.ts';
 import type { Weights } from '../model/weights.ts';
+import type { Classifier } from './classifiers.ts';
 import type { Batch } from './trainer.ts';
 
 export class Evaluator {
@@ -20,24 +18,19 @@ export class Evaluator {
     private readonly plan: Plan,
   ) {}
 
-  /** For `batch` images of `size` rows at once. Destroy it after use. */
+  /** For `batch` images at once. Destroy it after use. */
   static async create(
     gpu: Gpu,
-    network: Network,
+    { input, classify }: Classifier,
     weights: Weights,
-    { batch, size }: { batch: number; size: number },
+    batch: number,
   ): Promise<Evaluator> {
-    const last = network.blocks.at(-1)!;
-    const layout = layoutOf(network, size, [
-      { place: `${last.name}.O`, region: 'all' },
-      { place: 'input', region: 'all' },
-    ]);
     const parameters = new Parameters(gpu, weights);
-    const x = createTensor(gpu, 'images', [batch, 3, size, size]);
+    const x = createTensor(gpu, 'images', [batch, ...input]);
     try {
       const tape = new Tape();
-      const logits = recordResnet(tape, layout, parameters, x, { head: true }).get('logits')!;
-      return new Evaluator(gpu, parameters, x, tape.keep(logits), await Plan.compile(gpu, tape));
+      const logits = tape.keep(classify(tape, parameters, x));
+      return new Evaluator(gpu, parameters, x, logits, await Plan.compile(gpu, tape));
     } catch (error) {
       destroy(gpu, x);
       parameters.destroy();

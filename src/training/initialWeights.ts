@@ -4,18 +4,15 @@
 
 import { normals, PURPOSE, streamOf } from '../engine/random.ts';
 import { elements, type Shape } from '../kernels/op.ts';
-import type { Network } from '../model/network.ts';
-import { requiredTensors } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
 
 /** Running statistics follow the batches; everything else has a gradient. */
 export const isTrained = (name: string): boolean => !/\.running_(mean|var)$/.test(name);
 
-/** All tensors of a network, classifier and running statistics included, by torchvision's names. */
-export function initialWeights(network: Network, seed: number): Weights {
-  const tensors = [...requiredTensors(network, 'logits')];
+/** For tensors of these shapes, by torchvision's names. */
+export function initialWeights(tensors: ReadonlyMap<string, Shape>, seed: number): Weights {
   return new Map(
-    tensors.map(([name, shape]) => [name, { shape: [...shape], data: initial(name, shape, seed) }]),
+    [...tensors].map(([name, shape]) => [name, { shape: [...shape], data: initial(name, shape, seed) }]),
   );
 }
 

@@ -10,12 +10,11 @@ import { StreamscopeError } from '../error.ts';
 import { crossEntropy } from '../kernels/crossEntropy.ts';
 import type { SgdSettings } from '../kernels/trainingReference.ts';
 import { advance, sgd } from '../kernels/update.ts';
-import type { Network } from '../model/network.ts';
 import type { Weights, WeightTensor } from '../model/weights.ts';
+import type { Classifier } from './classifiers.ts';
 import { isTrained } from './initialWeights.ts';
-import { recordClassifier } from './recordClassifier.ts';
 
-/** Normalised images [N,3,rows,rows] and their classes [N]. */
+/** Normalised images [N,3,rows,rows], in a row for a linear classifier as well, and their classes [N]. */
 export interface Batch {
   images: Float32Array;
   labels: Uint32Array;
@@ -24,8 +23,6 @@ export interface Batch {
 export interface TrainerSettings extends SgdSettings {
   /** images per step; at least 2, so that the last stage's statistics mean something */
   batch: number;
-  /** rows and columns of an image */
-  size: number;
   /** the learning rate of every step */
   rates: readonly number[];
   /** the plain kernels, also where faster ones would run */
@@ -76,16 +73,16 @@ export class Trainer {
   /** Compiles a step. Destroy the trainer after use. */
   static async create(
     gpu: Gpu,
-    network: Network,
+    classifier: Classifier,
     settings: TrainerSettings,
     state: TrainingState,
   ): Promise<Trainer> {
     if (settings.batch < 2)
       throw new StreamscopeError('usage', `A batch is ${settings.batch}, expected 2 images or more.`);
-    const held = upload(gpu, settings, state);
+    const held = upload(gpu, classifier, settings, state);
     try {
       const { tape, losses } = recordStep(
-        network,
+        classifier,
         settings,
         held,
         settings.plain ? undefined : gpu.simdLanes,
@@ -134,7 +131,12 @@ export class Trainer {
   }
 }
 
-function upload(gpu: Gpu, { batch, size, rates }: TrainerSettings, state: TrainingState): Held {
+function upload(
+  gpu: Gpu,
+  { input }: Classifier,
+  { batch, rates }: TrainerSettings,
+  state: TrainingState,
+): Held {
   const put = (prefix: string, source: Weights) =>
     new Map(
       [...source].map(([name, { shape, data }]) => [
@@ -145,7 +147,7 @@ function upload(gpu: Gpu, { batch, size, rates }: TrainerSettings, state: Traini
   return {
     weights: put('', state.weights),
     momenta: put('momentum ', state.momenta),
-    x: createTensor(gpu, 'images', [batch, 3, size, size]),
+    x: createTensor(gpu, 'images', [batch, ...input]),
     labels: createTensor(gpu, 'labels', [batch], { type: 'u32' }),
     dy: createTensor(gpu, '1 / batch', [batch], { data: new Float32Array(batch).fill(1 / batch) }),
     rates: createTensor(gpu, 'rates', [rates.length], { data: rates }),
@@ -155,14 +157,14 @@ function upload(gpu: Gpu, { batch, size, rates }: TrainerSettings, state: Traini
 
 /** Forward, loss, backward, descent, clock. */
 function recordStep(
-  network: Network,
+  classifier: Classifier,
   settings: TrainerSettings,
   held: Held,
   lanes: number | undefined,
 ): { tape: Tape; losses: Tensor } {
   const { weights, momenta, x, labels, dy, rates, clock } = held;
   const tape = new Tape();
-  const logits = recordClassifier(tape, network, weights, x, lanes);
+  const logits = classifier.learn(tape, weights, x, lanes);
   const losses = tape.keep(tape.apply(crossEntropy, { x: logits, labels }));
   const gradients = tape.backward(losses, dy);
   for (const [name, m] of momenta) {

@@ -103,14 +103,17 @@ describe('rules', () => {
   });
 
   test('inhibition: published as shown in 3.1, as not shown in 1.1', () => {
-    const of = (block: string) =>
-      rowOf(compare(syntheticMeasurements({ block, channels: 128 })), 'Fig. 4, bottom');
+    const of = (block: string) => rowOf(compare(syntheticMeasurements({ block })), 'Fig. 4, bottom');
     expect([of('3.1').agrees, of('1.1').agrees]).toEqual([true, false]);
   });
 });
 
 test('blocks that the study does not have give no rows', () => {
   expect(compare(syntheticMeasurements({ block: '1.2' }))).toEqual([]);
+});
+
+test('nor do the blocks of a network of another width', () => {
+  expect(compare(syntheticMeasurements({ block: '2.1', channels: 32 }))).toEqual([]);
 });
 
 test('long lists are cut in words', () => {

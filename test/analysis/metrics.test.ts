@@ -33,8 +33,8 @@ describe('missing images', () => {
   test('are listed, and are in no histogram, mean or test', () => {
     expect(metrics.excluded.missing).toEqual([0, 1, 2].map((seed) => ({ seed, channels: [3] })));
     const [first] = metrics.seeds;
-    expect(first.histogram.reduce((sum, count) => sum + count)).toBe(63);
-    expect(first.weights.batchNorm).toMatchObject({ n: 63, leftOut: 1 });
+    expect(first.histogram.reduce((sum, count) => sum + count)).toBe(127);
+    expect(first.weights.batchNorm).toMatchObject({ n: 127, leftOut: 1 });
     expect(first.inhibition.comparison.leftOut).toContain(3);
     expect(first.invariance.scale!.unanswered).toEqual([3]);
     expect(metrics.spread.mix[3]).toMatchObject({ mean: null, n: 0, leftOut: 3 });

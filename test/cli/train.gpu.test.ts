@@ -76,3 +76,25 @@ test('a checkpoint that is none is refused', async () => {
   const { code, stderr } = await train('torn', ['--steps', '2']);
   expect([code, stderr]).toEqual([65, expect.stringContaining('cut short')]);
 });
+
+test('begins with the weights of another training, at another size', async () => {
+  const from = join(folder, 'whole', 'weights.safetensors');
+  const more = ['--from', from, '--size', '48', '--steps', '2'];
+  expect(await train('larger', more)).toMatchObject({ code: 0 });
+  const [first] = parseSafetensors(bytes('larger', 'checkpoint.safetensors')).get('training/losses')!.data;
+  expect(first).toBeGreaterThan(0);
+  expect(JSON.parse(bytes('larger', 'training.json').toString()).settings.from).toMatch(/^[0-9a-f]{64}$/);
+  const other = await train('larger', ['--size', '48', '--steps', '2']);
+  expect(other.code).toBe(64);
+  expect(other.stderr).toContain('from was');
+  const wide = await train('wide', [...more, '--width', '4']);
+  expect(wide.code).toBe(65);
+  expect(wide.stderr).toContain('conv1.weight is [2,3,7,7], expected [4,3,7,7]');
+});
+
+test('a linear classifier of pixels, to compare with', async () => {
+  const { code } = await train('linear', ['--model', 'linear', '--learning-rate', '0.001']);
+  expect(code).toBe(0);
+  const tensors = parseSafetensors(bytes('linear', 'weights.safetensors'));
+  expect(tensors.get('fc.weight')!.shape).toEqual([10, 3 * 32 * 32]);
+});

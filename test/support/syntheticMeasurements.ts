@@ -25,7 +25,7 @@ export const TUNING_SCALES = Array.from({ length: 11 }, (_, i) => 1 + i / 20);
 
 export function syntheticMeasurements({
   block = '2.1',
-  channels = 64,
+  channels = 64 * 2 ** (Number(block[0]) - 1),
   seeds = 3,
   photographs = 200,
   dead = [],

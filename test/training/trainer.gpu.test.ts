@@ -9,6 +9,7 @@ import { requiredTensors } from '../../src/model/parameters.ts';
 import { parseSafetensors, writeSafetensors } from '../../src/model/safetensors.ts';
 import type { Weights, WeightTensor } from '../../src/model/weights.ts';
 import { packCheckpoint, unpackCheckpoint } from '../../src/training/checkpoint.ts';
+import { residualNetwork } from '../../src/training/classifiers.ts';
 import { type Batch, startFrom, Trainer } from '../../src/training/trainer.ts';
 import { randomArray } from '../support/arrays.ts';
 
@@ -33,7 +34,8 @@ const golden: Trajectory = JSON.parse(
 ).trajectory;
 const { size, batch, classes, rates, momentum, tensors } = golden;
 const network = makeNetwork('resnet18', golden.width, classes);
-const settings = { batch, size, rates, momentum, decay: golden.weight_decay };
+const classifier = residualNetwork(network, size);
+const settings = { batch, rates, momentum, decay: golden.weight_decay };
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -84,7 +86,7 @@ test.each(['plain', 'fast'])(
   async (kernels) => {
     const start = initial();
     const plain = kernels === 'plain';
-    const trainer = await Trainer.create(gpu, network, { ...settings, plain }, startFrom(start));
+    const trainer = await Trainer.create(gpu, classifier, { ...settings, plain }, startFrom(start));
     for (const [step, expected] of golden.losses.entries()) {
       const loss = await trainer.train(batchOf(step));
       expect(Math.abs(loss - expected) / expected, `loss ${step}: ${loss}`).toBeLessThan(BOUND);
@@ -119,11 +121,11 @@ test('saved and restored, training goes on to the same bytes', async () => {
     return bytes;
   };
   const before = gpu.liveBytes;
-  const whole = await run(await Trainer.create(gpu, network, settings, startFrom(initial())), [], 4);
-  const half = await run(await Trainer.create(gpu, network, settings, startFrom(initial())), [], 2);
+  const whole = await run(await Trainer.create(gpu, classifier, settings, startFrom(initial())), [], 4);
+  const half = await run(await Trainer.create(gpu, classifier, settings, startFrom(initial())), [], 2);
   const { losses, ...state } = unpackCheckpoint(parseSafetensors(half), 'half');
   expect([state.step, losses.length]).toEqual([2, 2]);
-  const resumed = await run(await Trainer.create(gpu, network, settings, state), [...losses], 4);
+  const resumed = await run(await Trainer.create(gpu, classifier, settings, state), [...losses], 4);
   expect(Buffer.compare(resumed, whole)).toBe(0);
   expect(Buffer.compare(half, whole)).not.toBe(0);
   expect(gpu.liveBytes, 'bytes left allocated').toBe(before);
@@ -132,13 +134,13 @@ test('saved and restored, training goes on to the same bytes', async () => {
 test('a loss that is not finite is an error, and so is a step too many', async () => {
   const weights = new Map(initial());
   weights.set('fc.bias', { shape: [classes], data: new Float32Array(classes).fill(Number.NaN) });
-  const trainer = await Trainer.create(gpu, network, { ...settings, rates: [0.1] }, startFrom(weights));
+  const trainer = await Trainer.create(gpu, classifier, { ...settings, rates: [0.1] }, startFrom(weights));
   await expect(trainer.train(batchOf(0))).rejects.toThrow('The loss of step 0 is NaN');
   await expect(trainer.train(batchOf(1))).rejects.toThrow('all 1 steps are done');
   trainer.destroy();
 });
 
 test('a batch of one has no statistics', async () => {
-  const one = Trainer.create(gpu, network, { ...settings, batch: 1 }, startFrom(initial()));
+  const one = Trainer.create(gpu, classifier, { ...settings, batch: 1 }, startFrom(initial()));
   await expect(one).rejects.toThrow('A batch is 1, expected 2 images or more.');
 });

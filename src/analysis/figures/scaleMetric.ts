@@ -3,16 +3,13 @@
 
 import type { BlockMetrics } from '../metrics.ts';
 import { short } from '../numberText.ts';
+import { publishedOf } from '../published.ts';
 import { COLOURS, type Figure, type Link, type Panel, panels } from './figure.ts';
 
 /** Undefined when no channel of any block passes with any seed. */
-export function metricFigure(
-  blocks: readonly BlockMetrics[],
-  published: (block: string) => readonly number[],
-  link: Link,
-): Figure | undefined {
+export function metricFigure(blocks: readonly BlockMetrics[], link: Link): Figure | undefined {
   const list = blocks
-    .map((block) => metricPanel(block, published(block.block), link))
+    .map((block) => metricPanel(block, publishedOf(block)?.robust ?? [], link))
     .filter((panel) => panel !== undefined);
   if (list.length === 0) return undefined;
   return {

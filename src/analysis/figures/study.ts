@@ -1,6 +1,7 @@
 // All figures of a report, in the order of the study. A figure without a single value is not made.
 
-import { PUBLISHED } from '../published.ts';
+import type { BlockMetrics } from '../metrics.ts';
+import { publishedOf } from '../published.ts';
 import type { Report } from '../report.ts';
 import { ablationFigure } from './ablation.ts';
 import type { Figure, Link } from './figure.ts';
@@ -12,18 +13,23 @@ import { tuningFigure } from './tuning.ts';
 import { weightFigure } from './weightMagnitude.ts';
 
 /** Figs. 3 and 4 of the study leave out blocks that nearly always overwrite; so do these, where others are measured. */
-const SHOWN_IN_SCATTER = ['less skewed', undefined];
+function nearlyAlwaysOverwrites(measured: BlockMetrics): boolean {
+  const published = publishedOf(measured);
+  return published ? published.spectrum !== 'less skewed' : DOWNSAMPLE.test(measured.block);
+}
+
+/** Names of blocks whose bypass is a convolution. */
+const DOWNSAMPLE = /^[2-9]\.0$/;
 
 export function figuresOf({ blocks, ablation }: Pick<Report, 'blocks' | 'ablation'>, link: Link): Figure[] {
-  const simple = blocks.filter(({ block }) => SHOWN_IN_SCATTER.includes(PUBLISHED[block]?.spectrum));
+  const simple = blocks.filter((block) => !nearlyAlwaysOverwrites(block));
   const scattered = simple.length > 0 ? simple : blocks;
-  const published = (block: string) => PUBLISHED[block]?.robust ?? [];
   return [
     spectrumFigure(blocks),
     weightFigure(scattered, link),
     inhibitionFigure(scattered, link),
     percentFigure(blocks, 'scale'),
-    metricFigure(blocks, published, link),
+    metricFigure(blocks, link),
     tuningFigure(blocks),
     percentFigure(blocks, 'flip'),
     ablationFigure(ablation ?? []),
