@@ -59,6 +59,17 @@ const reportSchema = v.object({
 
 /** The channels of a block that passed the criteria with the run's first seed. Throws badInput, io. */
 export async function channelsOfRun(run: string, block: string): Promise<number[]> {
+  const passing = await invariantChannels(run, block);
+  if (passing.length > 0) return passing;
+  throw new StreamscopeError(
+    'badInput',
+    `${join(run, 'report.json')}: no channel of block ${block} is scale invariant, so there is nothing to replace.`,
+    'List channels with --channels.',
+  );
+}
+
+/** The same, and perhaps none. */
+export async function invariantChannels(run: string, block: string): Promise<number[]> {
   const path = join(run, 'report.json');
   const hint = 'Run `streamscope analyze` on it, or list channels with --channels.';
   const bytes = await readBytes(path).catch((error: unknown) => {
@@ -76,12 +87,5 @@ export async function channelsOfRun(run: string, block: string): Promise<number[
   const passing = found?.seeds[0]?.invariance.scale?.passing;
   if (!passing)
     throw new StreamscopeError('badInput', `${path} has no scale criteria of block ${block}.`, hint);
-  if (passing.length === 0) {
-    throw new StreamscopeError(
-      'badInput',
-      `${path}: no channel of block ${block} is scale invariant, so there is nothing to replace.`,
-      'List channels with --channels.',
-    );
-  }
   return passing;
 }

@@ -1,75 +1,71 @@
-// npm run demo: three pictures of one channel of the residual stream, from a weights file to a contact sheet.
+// npm run demo: the whole study on a network that lies beside the program and on images that are drawn here, so that
+// nothing has to be downloaded: images of two blocks, their measurements, an ablation, figures and a report.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { PNG } from 'pngjs';
-import { StreamscopeError } from '../error.ts';
-import { encodePng } from '../visualization/png.ts';
-import { readBytes, writeAtomically } from './files.ts';
-import { visualize } from './visualize.ts';
-import { downloaded } from './weights.ts';
-
-const UNITS = '1.1.I:19,1.1.B:19,1.1.O:19';
+import { ablate } from './ablate.ts';
+import { invariantChannels } from './channelLists.ts';
+import { type ReproduceOptions, reproduce } from './reproduce.ts';
+import { writeShapes } from './shapes.ts';
+import { EMBEDDED } from './weights.ts';
 
 export interface DemoOptions {
-  weights?: string;
   out: string;
   steps: number;
+  seeds: number;
 }
 
-export async function demo(
-  { weights = downloaded()[0], out, steps }: DemoOptions,
+const BLOCKS = ['1.1', '2.0', '2.1'];
+/** The block of the ablation. */
+const ABLATED = '2.1';
+const PHOTOGRAPHS = { count: 200, size: 224, seed: 0, split: 'held-out' } as const;
+
+/** Prints the path of the report, and what to do next. Run again, it continues. */
+export async function demo({ out, steps, seeds }: DemoOptions, signal: AbortSignal): Promise<void> {
+  const images = join(out, 'shapes');
+  if (!existsSync(images)) {
+    console.error(`Drawing ${PHOTOGRAPHS.count} shapes and textures.`);
+    await writeShapes({ ...PHOTOGRAPHS, out: images }, signal);
+  }
+  const common = { weights: EMBEDDED, images, out, progress: 'auto' } as const;
+  const options: ReproduceOptions = {
+    ...common,
+    ...{ blocks: BLOCKS.join(','), display: 'named', seeds, seed: 0, steps },
+    ...{ jitterMode: 'faithful', learningRate: 0.05, size: 224, retries: 2, pixels: 'saved' },
+  };
+  await reproduce(options, signal);
+  await ablateInvariant(common, signal);
+  await reproduce(options, signal); // the report with the ablation in it; everything else is there
+  console.log(`
+Open ${join(out, 'report.html')} in a browser. Then:
+  node dist/streamscope.js serve --run ${out}           the same channels, one click apart
+  node dist/streamscope.js weights fetch resnet18       the network of the study, 47 MB
+  node dist/streamscope.js reproduce --weights weights/resnet18-f37072fd.pth --images PHOTOGRAPHS --blocks 1.1 --out runs/study`);
+}
+
+/** Replaces the channels that pass the scale criteria, if any do. */
+async function ablateInvariant(
+  common: Pick<ReproduceOptions, 'weights' | 'out' | 'progress'> & { images: string },
   signal: AbortSignal,
 ): Promise<void> {
-  if (!weights) {
-    throw new StreamscopeError(
-      'unavailable',
-      'The demo needs the weights of a ResNet18, and there are none yet.',
-      'Download them: node dist/streamscope.js weights fetch resnet18. Or use a file: npm run demo -- --weights FILE.',
+  const channels = await invariantChannels(common.out, ABLATED);
+  if (channels.length === 0) {
+    console.error(`No channel of block ${ABLATED} is scale invariant: nothing is ablated.`);
+    return;
+  }
+  for (const replacement of ['mean', 'zero'] as const)
+    await ablate(
+      {
+        ...common,
+        ...{
+          block: ABLATED,
+          tap: 'O',
+          fromRun: common.out,
+          replacement,
+          scales: [1, 1.1, 1.2, 1.3, 1.4, 1.5],
+        },
+        ...{ trials: 5, margin: 1, draws: 100, seed: 0, batch: 16 },
+      },
+      signal,
     );
-  }
-  console.error(
-    `Channel 19 of block 1.1: what bypasses the block (I), what it adds (B) and the sum (O), ${steps} steps each.`,
-  );
-  const defaults = {
-    objective: 'center',
-    seeds: 1,
-    seed: 0,
-    jitterMode: 'faithful',
-    learningRate: 0.05,
-    size: 224,
-    retries: 2,
-    batch: 1,
-    progress: 'auto',
-  } as const;
-  const results = await visualize({ weights, out, steps, units: UNITS, ...defaults }, signal);
-  const pictures = results.flatMap(({ png }) => png ?? []);
-  if (pictures.length === 0) return;
-  const sheet = join(out, 'demo.png');
-  await writeAtomically(sheet, await contactSheet(pictures));
-  console.log(`\nSide by side: ${sheet}`);
-  console.log('Next:');
-  console.log(`  node dist/streamscope.js taps --weights ${weights}`);
-  console.log(`  node dist/streamscope.js verify --weights ${weights}`);
-  console.log(
-    `  node dist/streamscope.js visualize --weights ${weights} --units 2.0.B:7,2.0.O:7 --steps 512 --out runs/first`,
-  );
-}
-
-/** The pictures in a row, 8 white pixels apart. */
-async function contactSheet(paths: readonly string[]): Promise<Uint8Array> {
-  const pictures = await Promise.all(
-    paths.map(async (path) => PNG.sync.read(Buffer.from(await readBytes(path)))),
-  );
-  const [gap, { height }] = [8, pictures[0]];
-  const width = pictures.reduce((sum, picture) => sum + picture.width + gap, -gap);
-  const bytes = new Uint8Array(3 * width * height).fill(255);
-  let left = 0;
-  for (const picture of pictures) {
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < picture.width; x++)
-        for (let c = 0; c < 3; c++)
-          bytes[3 * (y * width + left + x) + c] = picture.data[4 * (y * picture.width + x) + c];
-    left += picture.width + gap;
-  }
-  return encodePng(bytes, height, width);
 }

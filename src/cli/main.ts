@@ -23,7 +23,7 @@ import { addTraining } from './trainOptions.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
 import { visualize } from './visualize.ts';
-import { fetchNamed, inspectWeights, listWeights } from './weights.ts';
+import { fetchNamed, inspectWeights, listWeights, packWeights } from './weights.ts';
 
 const stop = new AbortController();
 
@@ -57,7 +57,7 @@ function makeProgram(): Command {
 
   const weights = program
     .command('weights')
-    .description('weights files: list, fetch, inspect')
+    .description('weights files: list, fetch, inspect, pack')
     .exitOverride();
   weights
     .command('list')
@@ -74,6 +74,11 @@ function makeProgram(): Command {
     .description('which network, which tensors, which taps it serves')
     .option('--json', 'one JSON document with all shapes')
     .action(inspectWeights);
+  weights
+    .command('pack <file>')
+    .description('the same tensors as float16 .safetensors; says how far that moves them')
+    .requiredOption('--out <file>', 'the .safetensors to write')
+    .action(packWeights);
 
   program
     .command('verify')
@@ -201,9 +206,9 @@ function makeProgram(): Command {
 
   program
     .command('demo')
-    .description('three pictures of one channel, side by side')
-    .option('--weights <file>', '.pth or .safetensors (default: a downloaded file)')
-    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 256)
+    .description('the whole study on the small network that lies beside the program; no download')
+    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 96)
+    .option('--seeds <n>', 'images per unit', wholeNumber('--seeds', 1), 2)
     .option('--out <folder>', 'the run folder', 'runs/demo')
     .action((options) => demo(options, stop.signal));
 

@@ -1,9 +1,10 @@
-// The command `train` and its options.
+// The commands `train` and `shapes`, and their options.
 
 import { type Command, Option } from 'commander';
 import { StreamscopeError } from '../error.ts';
 import { notNegative } from './channelLists.ts';
 import { wholeNumber } from './imageOptions.ts';
+import { shapes } from './shapes.ts';
 import { train } from './train.ts';
 
 /** A number above 0. */
@@ -51,4 +52,18 @@ export function addTraining(program: Command, signal: AbortSignal): void {
       new Option('--progress <style>', 'on stderr').choices(['auto', 'json', 'none']).default('auto'),
     )
     .action((options) => train(options, signal));
+
+  program
+    .command('shapes')
+    .description('generated images as PNG, one folder per class: what train learns from')
+    .requiredOption('--out <folder>', 'where to')
+    .option('--count <n>', 'images in all', wholeNumber('--count', 1), 500)
+    .option('--size <pixels>', 'rows and columns', wholeNumber('--size', 1), 224)
+    .option('--seed <n>', 'of the images', wholeNumber('--seed', 0), 0)
+    .addOption(
+      new Option('--split <which>', 'never trained on, or trained on')
+        .choices(['held-out', 'training'])
+        .default('held-out'),
+    )
+    .action((options) => shapes(options, signal));
 }

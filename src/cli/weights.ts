@@ -1,4 +1,4 @@
-// streamscope weights list | fetch | inspect.
+// streamscope weights list | fetch | inspect | pack.
 
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -7,8 +7,10 @@ import manifestJson from '../../weights/manifest.json';
 import { StreamscopeError } from '../error.ts';
 import { closest } from '../model/closest.ts';
 import { parseManifest } from '../model/manifest.ts';
+import { parseSafetensors, writeSafetensors } from '../model/safetensors.ts';
 import { tapsOf } from '../model/taps.ts';
-import { openWeights, serves } from './model.ts';
+import { writeAtomically } from './files.ts';
+import { openTensors, openWeights, serves } from './model.ts';
 import { fetchWeights } from './weightsFetch.ts';
 
 const entries = parseManifest(manifestJson);
@@ -19,9 +21,8 @@ export const weightsFolder = resolve(dirname(fileURLToPath(import.meta.url)), '.
 /** PyTorch's outputs that `verify` compares with unless told otherwise. */
 export const goldensFolder = join(weightsFolder, 'goldens');
 
-/** Downloaded files, in the manifest's order. */
-export const downloaded = (): string[] =>
-  entries.map(({ file }) => join(weightsFolder, file)).filter((path) => existsSync(path));
+/** A narrow ResNet18 that this program trained: weights/shapes16.md. */
+export const EMBEDDED = join(weightsFolder, 'shapes16.safetensors');
 
 export function listWeights({ json }: { json?: boolean }): void {
   if (json) console.log(JSON.stringify({ folder: weightsFolder, weights: entries }));
@@ -105,4 +106,23 @@ export async function inspectWeights(path: string, { json }: { json?: boolean })
   );
   if (missing.length > 0) console.log(`Lacks tensors for ${missing.map(({ name }) => name).join(' ')}.`);
   console.log(facts.classifies ? 'Classifies images.' : 'Cannot classify images: the network is not whole.');
+}
+
+/** Stores the float tensors of a file as float16 .safetensors and says how far that moves them. */
+export async function packWeights(path: string, { out }: { out: string }): Promise<void> {
+  const { weights } = await openTensors(path);
+  const bytes = writeSafetensors(weights, {}, { dtype: 'F16' });
+  const packed = parseSafetensors(bytes);
+  let [worst, where] = [0, ''];
+  for (const [name, { data }] of weights) {
+    const scale = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0) / data.length);
+    const moved = data.map((value, i) => value - packed.get(name)!.data[i]);
+    const error = moved.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / (scale || 1);
+    if (error > worst) [worst, where] = [error, name];
+  }
+  await writeAtomically(out, bytes);
+  console.error(
+    `${weights.size} tensors, ${bytes.length} bytes; none moves by more than ${worst.toExponential(1)} of its rms (${where || 'none moves'})`,
+  );
+  console.log(out);
 }
