@@ -3,6 +3,7 @@
 import { Gpu } from '../engine/device.ts';
 import { KERNEL_FAMILIES } from '../engine/kernelFamily.ts';
 import { type SelfTest, selfTest } from '../engine/selfTest.ts';
+import { describeTuning } from '../engine/tuning.ts';
 import { StreamscopeError } from '../error.ts';
 import { version } from './version.ts';
 
@@ -56,6 +57,7 @@ function facts(gpu: Gpu, test: SelfTest) {
       software: gpu.isSoftware,
     },
     kernels: gpu.kernels,
+    tuning: describeTuning(gpu),
     limits: Object.fromEntries(LIMITS.map((name) => [name, gpu.device.limits[name]])),
     features: [...gpu.device.features].sort(),
     selfTest: test,
@@ -63,7 +65,7 @@ function facts(gpu: Gpu, test: SelfTest) {
 }
 
 function print(gpu: Gpu, test: SelfTest): void {
-  const { node, platform, adapter, kernels, limits, features } = facts(gpu, test);
+  const { node, platform, adapter, kernels, tuning, limits, features } = facts(gpu, test);
   const line = (label: string, value: unknown) => console.log(`${label.padEnd(36)} ${value}`);
   line('streamscope', version);
   line('node', `${node}, ${platform}`);
@@ -73,6 +75,7 @@ function print(gpu: Gpu, test: SelfTest): void {
     [adapter.vendor, adapter.architecture].filter(Boolean).join(', ') || 'not given',
   );
   line('kernels', `${kernels} (STREAMSCOPE_KERNELS=${KERNEL_FAMILIES.join(' or ')} chooses)`);
+  line('tuning', tuning);
   for (const [name, value] of Object.entries(limits)) line(name, value);
   line('features', features.join(', ') || 'none');
   const verdict = test.passed ? 'passed' : 'FAILED';

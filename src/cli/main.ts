@@ -20,6 +20,7 @@ import { serve } from './serve.ts';
 import { addSharding } from './shardOptions.ts';
 import { taps } from './taps.ts';
 import { addTraining } from './trainOptions.ts';
+import { tune } from './tune.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
 import { visualize } from './visualize.ts';
@@ -45,6 +46,15 @@ function makeProgram(): Command {
     .option('--json', 'one JSON document')
     .option('--quiet', 'the adapter and the exit code only')
     .action(doctor);
+
+  program
+    .command('tune')
+    .description(
+      'time tiles of matrix products on this GPU and keep the fastest; results stay the same bytes',
+    )
+    .option('--only <text>', 'products whose names contain this', '')
+    .option('--json', 'one JSON document')
+    .action((options) => tune(options, stop.signal));
 
   program
     .command('taps')

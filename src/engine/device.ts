@@ -6,6 +6,7 @@ import { openGpu, waitFor } from '#gpu';
 import { StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW } from '../kernels/op.ts';
 import { familyOf, type KernelFamily, statedLanes } from './kernelFamily.ts';
+import { loadTuning, type Tuning } from './tuning.ts';
 
 const LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage'] as const;
 
@@ -24,6 +25,8 @@ export class Gpu {
   liveBytes = 0;
   /** the family of kernels that computes the network */
   kernels: KernelFamily = 'plain';
+  /** what was measured on this adapter, if anything was */
+  tuning: Tuning | undefined;
 
   private constructor(
     readonly device: GPUDevice,
@@ -51,8 +54,10 @@ export class Gpu {
     const gpu = new Gpu(device, adapter.info);
     try {
       const choice = await familyOf(gpu, kernels);
-      if (choice.warning) console.error(`warning: ${choice.warning}`);
       gpu.kernels = choice.kernels;
+      const stored = loadTuning(gpu);
+      gpu.tuning = stored.tuning;
+      for (const { warning } of [choice, stored]) if (warning) console.error(`warning: ${warning}`);
     } catch (error) {
       gpu.close();
       throw error;

@@ -18,5 +18,8 @@ export const host = 'browser';
 export const kernelsAsked: string | undefined = undefined;
 export const debugLevel = 0;
 
+/** A page has no file of tunings. */
+export const readTuning = (): undefined => undefined;
+
 /** Awaits a promise of the GPU. */
 export const waitFor = <T>(promise: Promise<T>): Promise<T> => promise;

@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { create, globals } from 'webgpu';
 
 Object.assign(globalThis, globals);
@@ -47,6 +47,27 @@ export const host = 'node';
 
 /** The family of kernels that the user asks for (kernelFamily.ts), unchecked. */
 export const kernelsAsked = process.env.STREAMSCOPE_KERNELS;
+
+/** Where tunings of adapters are kept (tuning.ts); undefined where STREAMSCOPE_TUNING is `none`. */
+export function tuningFile(): string | undefined {
+  const { STREAMSCOPE_TUNING: named, XDG_CACHE_HOME: cache } = process.env;
+  if (named) return named === 'none' ? undefined : named;
+  // a relative path there is to be ignored, as the standard says
+  return join(cache && isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'streamscope', 'tuning.json');
+}
+
+/** That file as it is. Only a file that somebody `named` must be there. */
+export function readTuning(): { file: string; named: boolean; text?: string; fault?: string } | undefined {
+  const file = tuningFile();
+  if (!file) return undefined;
+  const named = Boolean(process.env.STREAMSCOPE_TUNING);
+  try {
+    return { file, named, text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' && !named ? { file, named } : { file, named, fault: message.split(',')[0] };
+  }
+}
 
 /** DEBUG=1 device, plan, memory; 2 a table per dispatch; 3 the WGSL. */
 export const debugLevel = Number(process.env.DEBUG) || 0;

@@ -2,7 +2,8 @@
 // more of what they load, small ones make more workgroups, and a split sum over k makes more still.
 //
 // An image's bytes must not depend on its batch. A tile's size does not change the order in which a result's terms
-// are summed, so it may follow from the batch; the split does, and follows from one sample alone.
+// are summed, so it may follow from the batch and from what was measured on the adapter; the split does, and follows from
+// one sample and the vendor's number alone.
 
 import type { Shape } from './op.ts';
 
@@ -28,14 +29,45 @@ export interface Tiling {
 /** Terms that go through workgroup memory at a time: DEPTH in gemmConv.wgsl. */
 export const DEPTH = 16;
 
-/** Large to small. The last are for products of few outputs: the gradient of an image. */
-const TILES = [
-  { tile: [64, 64], tall: true },
-  { tile: [32, 32], tall: false },
-  { tile: [16, 64], tall: false },
-] as const;
-/** Results of few outputs take tiles of so many. */
+type Tile = Pick<Tiling, 'tile' | 'tall'>;
+
+/** What a workgroup may make, by name. An adapter's minimum limits allow all of them (workgroups of 256, 16 KiB). */
+export const TILES = {
+  '128x64 tall': { tile: [128, 64], tall: true },
+  '64x64 tall': { tile: [64, 64], tall: true },
+  '64x64': { tile: [64, 64], tall: false },
+  '32x64': { tile: [32, 64], tall: false },
+  '32x32': { tile: [32, 32], tall: false },
+  '16x64': { tile: [16, 64], tall: false },
+} as const satisfies Record<string, Tile>;
+export type TileName = keyof typeof TILES;
+
+/** Those with 64 positions: a large batch in narrower ones would be more workgroups than a dispatch may have. */
+export const LARGE_TILES = ['128x64 tall', '64x64 tall', '64x64', '32x64'] as const satisfies TileName[];
+
+/** Which tiles products get. It does not decide a byte: the sums and their order are the same in all of them. */
+export interface TileRule {
+  /** where they make `wanted` workgroups */
+  large: (typeof LARGE_TILES)[number];
+  /** elsewhere */
+  small: TileName;
+  /** for products of few outputs: the gradient of an image */
+  few: TileName;
+  wanted: number;
+}
+
+/** Not measured on a GPU; `streamscope tune` finds an adapter's own. */
+export const guessedRule = (wanted: number): TileRule => ({
+  large: '64x64 tall',
+  small: '32x32',
+  few: '16x64',
+  wanted,
+});
+
+/** Products of so few outputs are `few`. */
 const FEW_OUTPUTS = 16;
+/** Tiles that parts of sums are counted for, whatever tiles the sums are then made in. */
+const [SPLIT_TILE, SPLIT_TILE_OF_FEW] = [TILES['32x32'], TILES['16x64']];
 const SPLITS = [1, 2, 4, 8, 16];
 /** A part of a sum that is shorter is not worth its place in memory. */
 const SHORTEST_PART = 4 * DEPTH;
@@ -53,19 +85,34 @@ export const tilesOf = (
 const count = ([down, across]: readonly [number, number]): number => down * across;
 
 /**
- * The default. `wanted` is the number of workgroups that keeps the adapter busy: the largest tile that makes so many,
- * else the smallest; and as many parts as one sample needs to make so many.
+ * `wanted` is the number of workgroups that keeps the adapter busy: as many parts as one sample needs to make so many.
+ * `rule` chooses the tile, and never the parts.
  */
-export function chooseTiling(product: Product, wanted: number, unroll = true): Tiling {
-  if (product.outputs <= FEW_OUTPUTS)
-    return { ...TILES[2], split: splitOf(product, TILES[2], wanted), unroll };
-  const [large, small] = TILES;
-  const split = splitOf(product, small, wanted);
-  return { ...(count(tilesOf(product, large)) * split >= wanted ? large : small), split, unroll };
+export function chooseTiling(
+  product: Product,
+  wanted: number,
+  unroll = true,
+  rule: TileRule = guessedRule(wanted),
+): Tiling {
+  const split = splitOf(product, wanted);
+  return { ...TILES[tileNameOf(product, split, rule)], split, unroll };
 }
 
+/** The tile of a product whose sums are in `split` parts. */
+export function tileNameOf(
+  product: Product,
+  split: number,
+  { large, small, few, wanted }: TileRule,
+): TileName {
+  if (isFew(product)) return few;
+  return count(tilesOf(product, TILES[large])) * split >= wanted ? large : small;
+}
+
+const isFew = ({ outputs }: Product): boolean => outputs <= FEW_OUTPUTS;
+
 /** The fewest parts that make `wanted` workgroups of one sample, if its sums are long enough. */
-function splitOf(product: Product, tile: Pick<Tiling, 'tile'>, wanted: number): number {
+function splitOf(product: Product, wanted: number): number {
+  const tile = isFew(product) ? SPLIT_TILE_OF_FEW : SPLIT_TILE;
   const tiles = count(tilesOf({ ...product, samples: 1 }, tile));
   const possible = SPLITS.filter((split) => split === 1 || product.depth / split >= SHORTEST_PART);
   return possible.find((split) => tiles * split >= wanted) ?? possible[possible.length - 1];
