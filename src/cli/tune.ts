@@ -32,7 +32,7 @@ export async function tune({ only, json }: TuneOptions, signal: AbortSignal): Pr
     const products: TimedProduct[] = [];
     for (const convolution of convolutions)
       for (const samples of BATCHES) {
-        if (signal.aborted) throw new StreamscopeError('stopped', 'Stopped; no tuning was stored.');
+        if (signal.aborted) throw stopped();
         const timed = await timeTiles(gpu, convolution, samples);
         products.push(timed);
         if (!json) console.log(linesOf(timed).join('\n'));
@@ -65,6 +65,9 @@ async function entriesBefore(file: string): Promise<Entry[]> {
     );
   }
 }
+
+const stopped = (): StreamscopeError =>
+  new StreamscopeError('stopped', 'Stopped: no tuning was stored.', 'Run the same command again.');
 
 const unknownProduct = (only: string): StreamscopeError =>
   new StreamscopeError(

@@ -1,12 +1,11 @@
 // From the times of tiles to the rule that is to choose among them: of all rules the one with the least geometric mean
-// of the times of the products, each in the tile that the rule gives it. A rule that gains less than the noise of a
-// measurement is not worth leaving the guess for.
+// of the times of the products, each in the tile that the rule gives it.
 
 import { LARGE_TILES, TILES, type TileName, tileNameOf } from '../kernels/gemmTiling.ts';
 import type { TimedProduct } from './tuner.ts';
 import type { AdapterTiles } from './tuningFile.ts';
 
-/** Less than this is noise. */
+/** Less than this is not worth leaving the guess for: times are noisy. */
 const LEAST_GAIN = 1.02;
 const WANTED = [16, 32, 64, 128, 256, 512, 1024];
 

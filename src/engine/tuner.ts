@@ -99,7 +99,7 @@ export function productOf({ C, K, filter, stride, pad, n }: TunedConvolution, sa
   return { outputs: K, depth: C * filter * filter, positions: rows * rows, samples };
 }
 
-/** Unrolled loops take a software adapter's compiler five times as long, and gain nothing. */
+/** Unrolled loops take a software adapter's compiler five times as long: they are left out there. */
 const candidatesFor = ({ isSoftware }: Gpu): TileTime[] =>
   (isSoftware ? [false] : [true, false]).flatMap((unroll) =>
     (Object.keys(TILES) as TileName[]).map((tile) => ({ tile, unroll })),

@@ -5,8 +5,13 @@ import { describe, expect, test } from 'vitest';
 import {
   chooseTiling,
   DEPTH,
+  guessedRule,
+  LARGE_TILES,
   type Product,
   partsShape,
+  TILES,
+  type TileName,
+  type TileRule,
   threadsOf,
   tilesOf,
 } from '../../src/kernels/gemmTiling.ts';
@@ -98,6 +103,50 @@ describe.each(CONVOLUTIONS)('$C channels of $size x $size to $K, filter $filter'
     expect(DEPTH % (threadsOf(tiling) / positions)).toBe(0);
     expect(4 * DEPTH * (outputs + positions)).toBeLessThanOrEqual(16384); // what every adapter allows
   });
+});
+
+const NAMES = Object.keys(TILES) as TileName[];
+
+test.each(NAMES)('%s is a tile that an adapter runs, and that the kernel can load', (name) => {
+  const tiling = { ...TILES[name], split: 1, unroll: true };
+  const [outputs, positions] = tiling.tile;
+  expect(threadsOf(tiling)).toBeLessThanOrEqual(256);
+  expect(threadsOf(tiling) % positions).toBe(0);
+  expect(DEPTH % (threadsOf(tiling) / positions)).toBe(0);
+  expect(4 * DEPTH * (outputs + positions)).toBeLessThanOrEqual(16384);
+});
+
+test('a rule chooses tiles, never the parts of a sum', () => {
+  const rules = LARGE_TILES.flatMap((large) =>
+    NAMES.flatMap((tile) =>
+      [1, 64, 4096].map((wanted): TileRule => ({ large, small: tile, few: tile, wanted })),
+    ),
+  );
+  const chosen = new Set<string>();
+  for (const convolution of CONVOLUTIONS)
+    for (const outputs of [convolution.K, 12])
+      for (const samples of [1, 8]) {
+        const product = { ...productOf(convolution, samples), outputs };
+        const { split } = chooseTiling(product, WANTED);
+        for (const rule of rules) {
+          const tiling = chooseTiling(product, WANTED, true, rule);
+          expect(tiling.split).toBe(split);
+          chosen.add(JSON.stringify(tiling.tile));
+        }
+      }
+  expect(chosen.size).toBe(5); // two are 64 x 64
+});
+
+test('a rule for large products, small ones, and those of few outputs', () => {
+  const rule: TileRule = { large: '128x64 tall', small: '32x64', few: '32x32', wanted: 100 };
+  const tileOf = (outputs: number, samples: number) =>
+    chooseTiling({ outputs, depth: 32, positions: 640, samples }, 1, true, rule).tile;
+  expect(tileOf(128, 10)).toEqual([128, 64]); // 100 workgroups
+  expect(tileOf(128, 9)).toEqual([32, 64]);
+  expect(tileOf(16, 100)).toEqual([32, 32]);
+  expect(chooseTiling(productOf(CONVOLUTIONS[0], 1), 64, true, guessedRule(64))).toEqual(
+    chooseTiling(productOf(CONVOLUTIONS[0], 1), 64),
+  );
 });
 
 test('parts have a place for every result of every sample', () => {
