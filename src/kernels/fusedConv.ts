@@ -17,6 +17,8 @@ import { packedShape, texels } from './pack.ts';
 import type { Conv2dSettings } from './reference.ts';
 import { type SimdFilter, type SimdKernel, type SimdShape, simdConvolution } from './simdConvolution.ts';
 import { simdPass } from './simdPass.ts';
+import { winogradPass, winogradPays } from './simdWinograd.ts';
+import type { Surroundings } from './winogradText.ts';
 
 export interface FusedConvSettings extends Conv2dSettings {
   /** input channels, rows and columns of the filter */
@@ -29,6 +31,8 @@ export interface FusedConvSettings extends Conv2dSettings {
   biased?: boolean;
   /** invocations of a subgroup, exactly */
   lanes: number;
+  /** by Winograd's way or not, where the filter allows it; without it what takes less time */
+  winograd?: boolean;
 }
 
 /** One text for both directions. `other` is the bypass going forward and x going back. */
@@ -171,14 +175,17 @@ function convolutionPass(
   settings: FusedConvSettings,
   filter: Omit<SimdFilter, 'lanes'>,
   shape: SimdShape,
-  extra: Record<string, number>,
+  extra: Surroundings & Record<string, number>,
   operands: Record<string, string>,
   y: Shape,
 ): Pass {
-  const { lanes } = settings;
+  const { lanes, winograd = winogradPays(lanes, shape) } = settings;
+  const flops = flopsOf(y, settings);
+  if (winograd && settings.stride === 1 && filter.R === 3 && filter.S === 3)
+    return winogradPass(lanes, shape, { samples: y[0], surroundings: extra, operands, flops });
   const text = simdConvolution({ lanes, ...filter }, shape, KERNEL, { ...extra, accumulate: 0 });
   const bindings = ['input', 'weights', 'bias', 'other', 'result'];
-  const pass = { entryPoint: KERNEL.entryPoint, bindings, operands, flops: flopsOf(y, settings) };
+  const pass = { entryPoint: KERNEL.entryPoint, bindings, operands, flops };
   return simdPass({ ...pass, invocations: [0, y[0]] }, lanes, text);
 }
 

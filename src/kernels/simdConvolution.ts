@@ -89,7 +89,7 @@ const MAX_PRODUCTS = 512;
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 25;
 /** Cost of loading a texel, in products, by lanes: measured on lavapipe. */
-const LOAD_COST = { narrow: 20, wide: 55 };
+export const LOAD_COST = { narrow: 20, wide: 55 };
 
 const range = (count: number): number[] => [...Array(count).keys()];
 
@@ -117,20 +117,28 @@ function turnOf({ R, S, stride }: SimdFilter, { rows, columns }: Tile): Turn {
   return { rows: apart ? R : 1, R: turnRows, step, spread, patchColumns, patch };
 }
 
-/** The tile with the least work, counting what hangs over the edge. */
-export function chooseTile(filter: SimdFilter, { P, Q }: Pick<SimdShape, 'P' | 'Q'>): Tile {
+/** Work of a lane per texel of channels, in products, counting what hangs over the edge. */
+function costOf(filter: SimdFilter, { P, Q }: Pick<SimdShape, 'P' | 'Q'>, tile: Tile): number {
   const { lanes, R, S, channels } = filter;
   const loadCost = lanes > 8 ? LOAD_COST.wide : LOAD_COST.narrow;
-  const cost = (tile: Tile): number => {
-    const { rows, patch, R: turnRows } = turnOf(filter, tile);
-    const loads = turnRows * S + Math.ceil(patch / lanes);
-    const work = channels * tile.rows * tile.columns * R * S + rows * (channels * patch + loads * loadCost);
-    return Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns) * work;
-  };
-  const products = (tile: Tile) => tile.rows * tile.columns * turnOf(filter, tile).R * S;
-  const small = TILES.filter((tile) => tile.rows * tile.columns === 1 || products(tile) <= MAX_PRODUCTS);
-  return small.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best));
+  const { rows, patch, R: turnRows } = turnOf(filter, tile);
+  const loads = turnRows * S + Math.ceil(patch / lanes);
+  const work = channels * tile.rows * tile.columns * R * S + rows * (channels * patch + loads * loadCost);
+  return Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns) * work;
 }
+
+/** The tile with the least work. */
+export function chooseTile(filter: SimdFilter, size: Pick<SimdShape, 'P' | 'Q'>): Tile {
+  const products = (tile: Tile) => tile.rows * tile.columns * turnOf(filter, tile).R * filter.S;
+  const small = TILES.filter((tile) => tile.rows * tile.columns === 1 || products(tile) <= MAX_PRODUCTS);
+  return small.reduce((best, tile) =>
+    costOf(filter, size, tile) < costOf(filter, size, best) ? tile : best,
+  );
+}
+
+/** costOf with the best tile. */
+export const convolutionCost = (filter: SimdFilter, size: Pick<SimdShape, 'P' | 'Q'>): number =>
+  costOf(filter, size, chooseTile(filter, size));
 
 /** The text of the kernel, the numbers of `shape` for it, and how many workgroups cover the result. */
 export function simdConvolution(

@@ -90,17 +90,21 @@ interface FusingKernel {
   ): Tensor;
 }
 
-/** On packed tensors, with subgroups of `lanes`. */
-export const fusedCase = (given: FusedShape, lanes: number): OpCase =>
+/** On packed tensors, with subgroups of `lanes`; where the filter allows both, by Winograd's way or not. */
+export const fusedCase = (given: FusedShape, lanes: number, winograd = false): OpCase =>
   caseOf(given, {
-    op: 'fusedConv',
+    op: winograd ? 'winograd' : 'fusedConv',
     tables({ data, shape }, stride, norm) {
       const { w, v, bias } = packConvolution(data, shape, stride, norm);
       return { w, v, bias: { shape: [bias.length], data: bias } };
     },
     record(tape, { x, w, v, bias, a }, settings, channels) {
       const inputs = { x: tape.apply(pack, { x }), w, v, bias, ...(a && { a: tape.apply(pack, { x: a }) }) };
-      return tape.apply(unpack, { x: tape.apply(fusedConv, inputs, { ...settings, lanes }) }, { channels });
+      return tape.apply(
+        unpack,
+        { x: tape.apply(fusedConv, inputs, { ...settings, lanes, winograd }) },
+        { channels },
+      );
     },
   });
 

@@ -27,6 +27,10 @@ export const WHOLE_FRAMES: readonly FusedShape[] = CONVOLUTIONS.flatMap(
   },
 );
 
+/** Whether Winograd's way can compute it. */
+export const canWinograd = ({ filter: [, R, S], stride = 1 }: FusedShape): boolean =>
+  R === 3 && S === 3 && stride === 1;
+
 /** Keeps the shapes of the convolutions that a network records. */
 class Listing extends Tape {
   readonly shapes: FusedShape[] = [];

@@ -3,7 +3,7 @@
 
 import { Gpu } from '../../src/engine/device.ts';
 import { fusedCase } from './fusedCases.ts';
-import { FEW } from './fusedShapes.ts';
+import { canWinograd, FEW } from './fusedShapes.ts';
 import { spectrumCase } from './imageCases.ts';
 import { checkOp, worst } from './opCheck.ts';
 
@@ -12,6 +12,7 @@ const lanes = gpu.simdLanes;
 if (!lanes) throw new Error(`${gpu.adapter} has no SIMD lanes.`);
 const rows = [
   ...FEW.map((shape) => fusedCase(shape, lanes)),
+  ...FEW.filter(canWinograd).map((shape) => fusedCase(shape, lanes, true)),
   spectrumCase([2, 3], [45, 34], [21, 19], 2, lanes),
   spectrumCase([3, 2], [10, 7], [4, 5], 2, lanes),
 ];

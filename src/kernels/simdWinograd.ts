@@ -1,0 +1,139 @@
+// Winograd's F(4x4, 3x3), for the convolutions of simdConvolution.ts with 3x3 filters and stride 1: a tile of 4 x 4
+// results is a polynomial product, found from its values at 6 x 6 points: 36 products where the sum over taps takes 144.
+//
+//   Y = A^T [ sum over c of (G w G^T) * (B^T x B) ] A       x: the 6x6 patch of a tile, *: point by point
+//
+// Rows of A, B and G belong to the points 0, +-a, +-b and infinity, so rows of opposite points share their even and odd
+// halves. Four dispatches with texels between them: weights (lane = output), patches (lane = tile), for each of the 36
+// points a product of matrices (lane = 4 outputs, tiles broadcast), and results (lane = tile) with everything around
+// them. Tiles of all samples stand in one row; no sum depends on where in it a tile is.
+//
+// The points decide the error. With a = 5/8 and b = 3/2 all constants of A and B are exact, and errors are a third to a
+// quarter of those of the usual 1 and 2: 3 times those of the plain sum.
+
+import type { Pass } from './op.ts';
+import { convolutionCost, LOAD_COST, type SimdShape } from './simdConvolution.ts';
+import {
+  OUTPUTS,
+  POINTS,
+  patchText,
+  productText,
+  resultText,
+  SIDE,
+  type Surroundings,
+  WINOGRAD_SHAPE,
+  weightText,
+} from './winogradText.ts';
+
+const AT_ONCE = [16, 32] as const;
+
+// in products, measured on lavapipe
+/** of a sum's way through memory, per four channels */
+const SUM_COST = 4.4;
+/** of a texel, per lane */
+const STORE_COST = 8;
+const USUAL_BATCH = 8;
+const MARGIN = 1.2;
+/** Above this many texels the weights at the points leave the cache, and take longer than a plain sum. */
+const MAX_WEIGHTS = 1 << 20;
+
+const tilesOf = ({ P, Q }: Pick<SimdShape, 'P' | 'Q'>): [number, number] => [
+  Math.ceil(P / SIDE),
+  Math.ceil(Q / SIDE),
+];
+
+const loadCost = (lanes: number): number => (lanes > 8 ? LOAD_COST.wide : LOAD_COST.narrow);
+
+/** Work of a lane at one point with four channels and all `tiles`, `atOnce` at a time, in products. */
+function productCost(lanes: number, tiles: number, atOnce: number): number {
+  const loads = OUTPUTS + Math.ceil(atOnce / lanes);
+  return Math.ceil(tiles / atOnce) * (loads * loadCost(lanes) + atOnce * OUTPUTS * (4 + SUM_COST));
+}
+
+/** Tiles that a subgroup multiplies at once: many share their loads of weights, few leave fewer over. */
+const tilesAtOnce = (lanes: number, tiles: number): number =>
+  AT_ONCE.reduce((best, atOnce) =>
+    productCost(lanes, tiles, atOnce) < productCost(lanes, tiles, best) ? atOnce : best,
+  );
+
+/**
+ * Whether it should take less time than the plain sum, by a margin that its larger errors are worth. An image's bytes
+ * may not depend on the batch, so the batch must not decide: it is taken to be the usual one.
+ */
+export function winogradPays(lanes: number, shape: SimdShape): boolean {
+  const { C4, outputs } = shape;
+  const [down, across] = tilesOf(shape);
+  const [K4, tiles, points] = [outputs / 4, USUAL_BATCH * down * across, POINTS * POINTS];
+  // a transform of all points of a texel; that of patches and that of results are about as much
+  const transform = points * (loadCost(lanes) + STORE_COST * lanes);
+  const products = points * productCost(lanes, tiles, tilesAtOnce(lanes, tiles));
+  const work =
+    C4 * Math.ceil(K4 / lanes) * products +
+    ((C4 + K4) * Math.ceil(tiles / lanes) + C4 * Math.ceil(outputs / lanes)) * transform;
+  const fits = points * C4 * outputs <= MAX_WEIGHTS;
+  const plain = convolutionCost({ lanes, R: 3, S: 3, stride: 1, channels: 4 }, shape);
+  return fits && MARGIN * work < USUAL_BATCH * C4 * Math.ceil(outputs / lanes) * plain;
+}
+
+/** What the four dispatches work on besides `shape`. */
+interface Work {
+  samples: number;
+  surroundings: Surroundings;
+  operands: Readonly<Record<string, string>>;
+  /** of the plain sum: what rates are compared by */
+  flops: number;
+}
+
+/** `input` [N,C4,H,W,4] convolved with `weights` [C4,9,outputs,4]. */
+export function winogradPass(
+  lanes: number,
+  shape: SimdShape,
+  { samples, surroundings, operands, flops }: Work,
+): Pass {
+  const { C4, outputs } = shape;
+  const [down, across] = tilesOf(shape);
+  const tiles = samples * down * across;
+  const [K4, points, atOnce] = [outputs / 4, POINTS * POINTS, tilesAtOnce(lanes, tiles)];
+  const numbers = { ...shape, ...surroundings, tiles, down, across, accumulate: 0 };
+  const blocks = (count: number, size = lanes) => Math.ceil(count / size) * lanes;
+  const common = { workgroupSize: lanes, flops: 0 };
+  const results: Pass = {
+    ...common,
+    entryPoint: 'transform_results',
+    source: resultText(lanes),
+    bindings: ['products', 'bias', 'other', 'result', 'shape'],
+    invocations: [blocks(tiles), K4],
+  };
+  const products: Pass = {
+    ...common,
+    entryPoint: 'multiply',
+    source: productText(lanes, atOnce),
+    bindings: ['patch_points', 'weight_points', 'products', 'shape'],
+    invocations: [blocks(tiles, atOnce) * Math.ceil(K4 / lanes), points],
+    flops,
+    next: results,
+  };
+  const patches: Pass = {
+    ...common,
+    entryPoint: 'transform_patches',
+    source: patchText(lanes),
+    bindings: ['input', 'patch_points', 'shape'],
+    invocations: [blocks(tiles), C4],
+    next: products,
+  };
+  return {
+    ...common,
+    entryPoint: 'transform_weights',
+    source: weightText(lanes),
+    bindings: ['weights', 'weight_points'],
+    operands,
+    invocations: [blocks(outputs), C4],
+    shape: WINOGRAD_SHAPE.map((name) => numbers[name]),
+    scratch: {
+      weight_points: [points, C4, outputs, 4],
+      patch_points: [points, C4, tiles, 4],
+      products: [points, K4, tiles, 4],
+    },
+    next: patches,
+  };
+}
