@@ -8,8 +8,8 @@
 // points a product of matrices (lane = 4 outputs, tiles broadcast), and results (lane = tile) with everything around
 // them. Tiles of all samples stand in one row; no sum depends on where in it a tile is.
 //
-// The points decide the error. With a = 5/8 and b = 3/2 all constants of A and B are exact, and errors are a third to a
-// quarter of those of the usual 1 and 2: 3 times those of the plain sum.
+// The points decide the error. With a = 5/8 and b = 3/2 all constants of A and B are exact, and the largest errors are a
+// third or less of those with the usual 1 and 2: two to five times those of the plain sum.
 
 import type { Pass } from './op.ts';
 import { convolutionCost, LOAD_COST, type SimdShape } from './simdConvolution.ts';
