@@ -5,8 +5,8 @@
 import { imageSettings, type RunSettings, runSettings } from '../analysis/plan.ts';
 import { requireTensors } from '../model/parameters.ts';
 import { type CampaignSettings, type ImageTask, visualizeImages } from '../visualization/campaign.ts';
-import { visualizeInChrome } from './chrome.ts';
 import type { HostOptions } from './host.ts';
+import { visualizeInChrome } from './inChrome.ts';
 import { type OpenWeights, withGpu } from './model.ts';
 import { formatDuration, Progress, type ProgressStyle } from './progress.ts';
 import { finishedImage, pathsOf, type Sidecar, type WrittenImage, writeImage } from './runFolder.ts';

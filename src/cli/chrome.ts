@@ -1,6 +1,6 @@
-// `--host chrome`: the same functions in headless Chrome or Chromium, driven through playwright-core. A server on the
-// loopback address has the page, the weights and the goldens; results come back one by one, and the files of a run are
-// written here, as in Node.
+// Headless Chrome or Chromium, driven through playwright-core: finds it, opens a page (web/driven.ts) and runs one of
+// its commands. A server on the loopback address has the page, the weights and what else the page may read; results come
+// back one by one.
 
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -8,10 +8,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import * as v from 'valibot';
-import type { Row } from '../analysis/verify.ts';
 import { EXIT, type ExitClass, StreamscopeError } from '../error.ts';
-import type { CampaignSettings, ImageTask } from '../visualization/campaign.ts';
-import type { WrittenImage } from './runFolder.ts';
+import { fromJson, toJson } from '../model/arrayJson.ts';
 import { pageMount } from './serve.ts';
 import { type Mount, serveFiles } from './staticFiles.ts';
 
@@ -51,12 +49,15 @@ export function findChrome(named?: string, path = process.env.PATH ?? ''): strin
   );
 }
 
-export interface ChromeOptions {
+export interface DriveOptions {
   /** the browser's program */
   chrome?: string;
   /** the weights file */
   weights: string;
-  goldens?: string;
+  /** the bundle with the page; the product's own when absent */
+  page?: Mount;
+  /** what else the page may read */
+  mounts?: readonly Mount[];
 }
 
 const endingSchema = v.union([
@@ -64,44 +65,41 @@ const endingSchema = v.union([
   v.object({ message: v.string(), hint: v.optional(v.string()), exitClass: v.string() }),
 ]);
 
-type Handlers = { onResult: (result: unknown) => Promise<void>; onProgress?: (stepsDone: number) => void };
+/** What the page is answered; what they throw ends the command. */
+export interface Handlers {
+  onResult: (result: unknown) => Promise<void>;
+  onProgress?: (done: number, total: number) => void;
+  /** what the page asks for */
+  onInput?: (request: unknown) => Promise<unknown>;
+}
 
-/** Opens the headless page, runs one of its commands there and closes everything. Returns the adapter's name. */
-async function drive(
-  { chrome, weights, goldens }: ChromeOptions,
-  { onResult, onProgress }: Handlers,
+/**
+ * Opens headless.html of a bundle, runs one of its commands there and closes everything. Returns the adapter's name.
+ * Throws what the page and the handlers throw, unavailable without a browser, and an abort of the signal.
+ */
+export async function drive(
+  { chrome, weights, page: bundle = pageMount(), mounts = [] }: DriveOptions,
+  handlers: Handlers,
   signal: AbortSignal,
-  command: 'verify' | 'visualize',
+  command: string,
   ...settings: unknown[]
 ): Promise<string> {
   const program = findChrome(chrome);
-  const mounts: Mount[] = [
-    pageMount(),
-    { prefix: 'weights', path: weights, scripts: false },
-    ...(goldens ? [{ prefix: 'goldens/', path: goldens, scripts: false }] : []),
-  ];
-  const server = await serveFiles(mounts, { port: 0, address: '127.0.0.1' });
+  const all = [bundle, { prefix: 'weights', path: weights, scripts: false }, ...mounts];
+  const server = await serveFiles(all, { port: 0, address: '127.0.0.1' });
   const profile = await mkdtemp(join(tmpdir(), 'streamscope-chrome-'));
   let context: BrowserContext | undefined;
   try {
     context = await launch(program, profile);
     const page = context.pages()[0] ?? (await context.newPage());
-    let failure: unknown;
-    const handled = async (result: unknown) => {
-      await onResult(result).catch((error: unknown) => {
-        failure ??= error;
-        throw error;
-      });
-    };
-    await page.exposeFunction('driverResult', handled);
-    await page.exposeFunction('driverProgress', (stepsDone: number) => onProgress?.(stepsDone));
+    const failures = await expose(page, handlers);
     await page.goto(`${server.url}headless.html`);
     const onAbort = () => void page.evaluate('streamscope.stop()').catch(() => {});
     signal.addEventListener('abort', onAbort, { once: true });
     const ending = await run(page, command, settings).finally(() =>
       signal.removeEventListener('abort', onAbort),
     );
-    if (failure) throw failure;
+    if (failures.length > 0) throw failures[0];
     signal.throwIfAborted();
     if ('adapter' in ending) return ending.adapter;
     throw new StreamscopeError(exitClassOf(ending.exitClass), `In Chrome: ${ending.message}`, ending.hint);
@@ -110,6 +108,25 @@ async function drive(
     await server.close();
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Puts the handlers into the page. Returns what they threw: the page only learns that they failed. */
+async function expose(page: Page, { onResult, onProgress, onInput }: Handlers): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  const noted = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      failures.push(error);
+      throw error;
+    }
+  };
+  await page.exposeFunction('driverResult', (result: unknown) => noted(() => onResult(fromJson(result))));
+  await page.exposeFunction('driverInput', (request: unknown) =>
+    noted(async () => toJson(await onInput?.(request))),
+  );
+  await page.exposeFunction('driverProgress', (done: number, total: number) => onProgress?.(done, total));
+  return failures;
 }
 
 async function launch(program: string, profile: string): Promise<BrowserContext> {
@@ -148,70 +165,3 @@ async function run(
 
 const exitClassOf = (name: string): ExitClass =>
   name in EXIT && name !== 'done' ? (name as ExitClass) : 'bug';
-
-const rowSchema = v.object({
-  group: v.picklist(['image', 'transform', 'tap', 'gradient', 'trajectory']),
-  name: v.string(),
-  // JSON has no NaN
-  error: v.pipe(
-    v.nullable(v.number()),
-    v.transform((error) => error ?? Number.NaN),
-  ),
-  bound: v.number(),
-  place: v.optional(v.string()),
-  measure: v.string(),
-});
-
-/** The rows of `verify` as Chrome computes them; returns the adapter. */
-export const verifyInChrome = (
-  options: ChromeOptions & { goldens: string },
-  onRow: (row: Row) => void,
-  signal: AbortSignal,
-): Promise<string> =>
-  drive(options, { onResult: async (row) => onRow(v.parse(rowSchema, row)) }, signal, 'verify');
-
-const imageSchema = v.object({
-  at: v.pipe(v.number(), v.integer()),
-  jitter: v.number(),
-  attempts: v.array(v.object({ seed: v.number(), status: v.picklist(['ok', 'dead', 'diverged']) })),
-  status: v.picklist(['ok', 'dead', 'diverged']),
-  activation: v.optional(v.number()),
-  first: v.nullish(v.number()),
-  last: v.nullish(v.number()),
-  image: v.string(),
-  pixels: v.string(),
-  adapter: v.string(),
-});
-
-/** What `visualizeImages` makes, made by Chrome, one image after the other. */
-export function visualizeInChrome(
-  options: ChromeOptions,
-  tasks: readonly ImageTask[],
-  settings: CampaignSettings,
-  handlers: {
-    onImage: (result: WrittenImage, adapter: string) => Promise<void>;
-    onProgress: (stepsDone: number) => void;
-  },
-  signal: AbortSignal,
-): Promise<string> {
-  const wanted = tasks.map(({ unit, objective, index }) => ({
-    tap: unit.tap.name,
-    channel: unit.channel,
-    objective,
-    index,
-  }));
-  const { steps, learningRate, size, jitter, jitterMode, seed, retries, batch } = settings;
-  const onResult = async (message: unknown) => {
-    const result = v.parse(imageSchema, message);
-    const { at, first, last, image, pixels, adapter, ...rest } = result;
-    const floats = Buffer.from(image, 'base64');
-    const ascent = {
-      image: new Float32Array(Uint8Array.from(floats).buffer),
-      objective: Float32Array.of(first ?? Number.NaN, last ?? Number.NaN),
-    };
-    const bytes = Uint8Array.from(Buffer.from(pixels, 'base64'));
-    await handlers.onImage({ ...rest, task: tasks[at], ascent, pixels: bytes }, adapter);
-  };
-  const campaign = { steps, learningRate, size, jitter, jitterMode, seed, retries, batch };
-  return drive(options, { onResult, onProgress: handlers.onProgress }, signal, 'visualize', wanted, campaign);
-}

@@ -4,13 +4,12 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { collectActivations, type PreparedImage } from '../analysis/collect.ts';
+import { type CollectedBatch, collectActivations, type PreparedImage } from '../analysis/collect.ts';
 import { parseBlocks } from '../analysis/plan.ts';
 import { StreamscopeError } from '../error.ts';
 import { requireTensors } from '../model/parameters.ts';
 import { INPUT_SIZE } from '../model/preprocess.ts';
 import { tapsOf } from '../model/taps.ts';
-import type { MeasureContext } from '../visualization/measure.ts';
 import { ActivationWriter, removeActivations } from './activationFiles.ts';
 import {
   type Collected,
@@ -23,14 +22,16 @@ import {
 } from './collected.ts';
 import { writeCrops } from './crops.ts';
 import { ensureFolder, readIfPresent, writeAtomically } from './files.ts';
+import type { HostOptions } from './host.ts';
 import { ImageProgress } from './imageProgress.ts';
 import { type Listing, listImages } from './images.ts';
+import { collectInChrome } from './inChrome.ts';
 import { type OpenWeights, openWeights, withGpu } from './model.ts';
 import { countNotes, isPhotograph, photographs, reportFiles } from './photographs.ts';
 import type { ProgressStyle } from './progress.ts';
 import { version } from './version.ts';
 
-export interface CollectOptions {
+export interface CollectOptions extends HostOptions {
   weights: string;
   images: string;
   /** "1.1,2.0"; all but the first block when absent */
@@ -116,7 +117,7 @@ async function removeCollection(run: string, { network }: OpenWeights): Promise<
 }
 
 async function collectPlaces(job: Job, places: readonly string[], signal: AbortSignal): Promise<Collected> {
-  const { network, weights } = job.opened;
+  const { network } = job.opened;
   const { out } = job.options;
   const journal = await Journal.open(out, network, { ...job.settings, places });
   const writers = new Map<string, ActivationWriter>();
@@ -132,24 +133,26 @@ async function collectPlaces(job: Job, places: readonly string[], signal: AbortS
     await journal.keep(done);
     for (const writer of writers.values()) await writer.keep(done);
     if (done > 0) console.error(`${done} of ${job.listing.images.length} images are already measured.`);
-    const adapter = await withGpu(weights, async (gpu, parameters) => {
-      await measureAll(job, { gpu, network, parameters }, journal, writers, signal);
-      return gpu.adapter;
-    });
+    const adapter = await measureAll(job, journal, writers, signal);
     return await finish(job, journal, writers, adapter);
   } finally {
     await Promise.all([...writers.values()].map((writer) => writer.close()));
   }
 }
 
-/** Measures what the journal does not know yet; every batch goes to the journal first, then to the activations. */
+/** A photograph, with the lines of the journal up to its own. */
+type Noted = PreparedImage & { lines: Line[] };
+
+/**
+ * Measures what the journal does not know yet; every batch goes to the journal first, then to the activations. Returns
+ * the adapter.
+ */
 async function measureAll(
-  { options, listing }: Job,
-  context: MeasureContext,
+  { options, opened: { network, weights, path }, listing }: Job,
   journal: Journal,
   writers: ReadonlyMap<string, ActivationWriter>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const progress = new ImageProgress(
     'collect',
     listing.images.length,
@@ -157,8 +160,7 @@ async function measureAll(
     journal.lines.length,
   );
   let pending: Line[] = [];
-  /** photographs, each with the lines of the journal up to its own */
-  async function* source(): AsyncGenerator<PreparedImage & { lines: Line[] }> {
+  async function* source(): AsyncGenerator<Noted> {
     for await (const file of photographs(listing, journal.lines.length, signal)) {
       if (!isPhotograph(file)) {
         pending.push({ skipped: file });
@@ -171,14 +173,25 @@ async function measureAll(
       yield { name, pixels: file.prepared(), lines };
     }
   }
-  const measured = collectActivations(context, [...writers.keys()], source(), options.batch);
-  for await (const { images, activations } of measured) {
+  const onBatch = async ({ images, activations }: CollectedBatch<Noted>) => {
     await journal.append(images.flatMap(({ lines }) => lines));
     for (const [place, values] of activations) await writers.get(place)!.append(values);
     progress.show(journal.lines.length);
     signal.throwIfAborted();
-  }
+  };
+  const places = [...writers.keys()];
+  const inNode = () =>
+    withGpu(weights, async (gpu, parameters) => {
+      const context = { gpu, network, parameters };
+      for await (const batch of collectActivations(context, places, source(), options.batch))
+        await onBatch(batch);
+      return gpu.adapter;
+    });
+  const inChrome = () =>
+    collectInChrome({ ...options, weights: path }, places, source(), options.batch, onBatch, signal);
+  const adapter = await (options.host === 'chrome' ? inChrome() : inNode());
   await journal.append(pending);
+  return adapter;
 }
 
 /** Gives the files their names and writes the record. */

@@ -10,8 +10,8 @@ export interface HostOptions {
   chrome?: string;
 }
 
-/** Commands that Chrome can run. */
-const IN_CHROME = ['verify', 'visualize'];
+/** Commands whose GPU work Chrome can do; `analyze` has none and does the same on either host. */
+const IN_CHROME = ['verify', 'visualize', 'collect', 'reproduce', 'analyze'];
 
 /** Adds the options, and refuses `--host chrome` with commands that only run in Node. */
 export function addHost(program: Command): Command {

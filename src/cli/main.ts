@@ -145,8 +145,8 @@ function makeProgram(): Command {
       ),
     )
     .requiredOption('--out <folder>', 'the run folder');
-  addCampaignOptions(addImageSettings(addRequest(reproducing))).action((options) =>
-    reproduce(options, stop.signal),
+  addCampaignOptions(addImageSettings(addRequest(reproducing))).action((_, command) =>
+    reproduce(command.optsWithGlobals(), stop.signal),
   );
 
   program
@@ -163,7 +163,7 @@ function makeProgram(): Command {
     .option('--overwrite', 'collect everything anew')
     .option('--json', 'one JSON document')
     .addOption(choice('--progress <style>', 'on stderr', ['auto', 'json', 'none'], 'auto'))
-    .action(async (options) => void (await collect(options, stop.signal)));
+    .action(async (_, command) => void (await collect(command.optsWithGlobals(), stop.signal)));
 
   addAnalysis(program);
 

@@ -85,9 +85,10 @@ const photographsStage = ({ options, opened, plan, signal }: Run, images: string
   settings: { blocks: plan.blocks },
   incremental: true,
   run: async () => {
-    const { weights, out, progress } = options;
+    const { weights, out, progress, host, chrome } = options;
     const blocks = plan.blocks.join(',');
-    await collect({ weights, images, blocks, out, batch: COLLECT_BATCH, progress, quiet: true }, signal);
+    const settings = { weights, images, blocks, out, batch: COLLECT_BATCH, progress, quiet: true };
+    await collect({ ...settings, host, chrome }, signal);
     return [relative(out, collectedFile(out, opened.network))];
   },
 });

@@ -3,8 +3,8 @@
 
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
-import { measureBlock } from '../analysis/measureBlock.ts';
-import { ROLES, type Role } from '../analysis/measurements.ts';
+import { type BlockSources, measureBlock } from '../analysis/measureBlock.ts';
+import { type BlockMeasurements, ROLES, type Role } from '../analysis/measurements.ts';
 import type { CollectedBlock } from '../analysis/natural.ts';
 import type { PlanDocument } from '../analysis/plan.ts';
 import { placesOf, type Stimuli } from '../analysis/responses.ts';
@@ -13,9 +13,11 @@ import type { Block, Network } from '../model/network.ts';
 import { parseNpy } from '../model/npy.ts';
 import { findTap } from '../model/taps.ts';
 import { firstSeed, type ImageTask } from '../visualization/campaign.ts';
-import { readCollected, readPlace } from './collected.ts';
+import { placeFiles, readCollected, readPlace } from './collected.ts';
 import { readIfPresent } from './files.ts';
+import type { HostOptions } from './host.ts';
 import { ImageProgress } from './imageProgress.ts';
+import { measureInChrome } from './inChrome.ts';
 import { writeMeasurements } from './measurementFiles.ts';
 import { type OpenWeights, withGpu } from './model.ts';
 import { preparedImage } from './photographs.ts';
@@ -25,7 +27,7 @@ import { type ImagePaths, pathsOf } from './runFolder.ts';
 /** saved: the 8-bit pictures, as the study measures; float: the images they were rounded from */
 export const PIXELS = ['saved', 'float'] as const;
 
-export interface ResponsesOptions {
+export interface ResponsesOptions extends HostOptions {
   out: string;
   /** folder of the photographs; absent: there are none */
   images?: string;
@@ -58,26 +60,52 @@ export async function measureRunBlock(
   provenance: { command: string; settings: Record<string, unknown> },
   signal: AbortSignal,
 ): Promise<string> {
-  const { network, weights } = opened;
-  const { out, progress: style } = options;
+  const { network } = opened;
+  const { out } = options;
   const { seed, size } = plan.settings;
   const seeds = Array.from({ length: plan.seeds }, (_, index) => ({
     seed: firstSeed(seed, index),
     images: imagesOf(options, network, block, plan, index),
   }));
   const collected = options.images ? await collectedBlock(out, options.images, network, block) : undefined;
-  await withGpu(weights, async (gpu, parameters) => {
-    let progress: ImageProgress | undefined;
-    const onProgress = (done: number, total: number) => {
-      if (done === 1) progress = new ImageProgress(`responses of ${block.name}`, total, style);
-      progress?.show(done);
-    };
-    const context = { gpu, network, parameters };
-    const sources = { size, seeds, collected };
-    const measured = await measureBlock(context, weights, block, sources, { onProgress, signal });
-    await writeMeasurements(out, measured, { ...provenance, adapter: gpu.adapter });
-  });
+  const { measured, adapter } = await measureOnHost(
+    options,
+    opened,
+    block,
+    { size, seeds, collected },
+    signal,
+  );
+  await writeMeasurements(out, measured, { ...provenance, adapter });
   return join('measurements', block.name, 'block.json');
+}
+
+/** Measures a block where the options say, and shows how far it is. */
+async function measureOnHost(
+  options: ResponsesOptions,
+  { network, weights, path }: OpenWeights,
+  block: Block,
+  sources: BlockSources,
+  signal: AbortSignal,
+): Promise<{ measured: BlockMeasurements; adapter: string }> {
+  let progress: ImageProgress | undefined;
+  let shown = Number.POSITIVE_INFINITY;
+  const onProgress = (done: number, total: number) => {
+    // every seed, and the photographs, count from the beginning
+    if (done <= shown) progress = new ImageProgress(`responses of ${block.name}`, total, options.progress);
+    shown = done;
+    progress?.show(done);
+  };
+  if (options.host === 'chrome') {
+    const places = placesOf(network, block);
+    const file = (role: Role) => join(options.out, placeFiles(network, places[role]).activations);
+    const activations = { I: file('I'), B: file('B'), O: file('O') };
+    return measureInChrome({ ...options, weights: path }, block, sources, activations, onProgress, signal);
+  }
+  return withGpu(weights, async (gpu, parameters) => {
+    const context = { gpu, network, parameters };
+    const measured = await measureBlock(context, weights, block, sources, { onProgress, signal });
+    return { measured, adapter: gpu.adapter };
+  });
 }
 
 /** The images with number `index`, by role; of O only where the plan has any. */

@@ -6,9 +6,9 @@ import { type Golden, type Goldens, passes, type Row, verify as verifyRows } fro
 import { StreamscopeError } from '../error.ts';
 import { parseNpy } from '../model/npy.ts';
 import { tapsOf } from '../model/taps.ts';
-import { verifyInChrome } from './chrome.ts';
 import { readBytes } from './files.ts';
 import type { HostOptions } from './host.ts';
+import { verifyInChrome } from './inChrome.ts';
 import { type OpenWeights, openWeights, serves, withGpu } from './model.ts';
 import { goldensFolder } from './weights.ts';
 

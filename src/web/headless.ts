@@ -1,72 +1,19 @@
-// The headless page: what `streamscope --host chrome` drives. It opens the weights that its server has, runs one
-// command with the product's own functions, and hands over results one by one to functions that the driver put into
-// the page. Files are the driver's business.
+// The headless page: what `streamscope --host chrome` drives. Every command is the product's own functions, given what
+// the driver has and giving back what it wants to write.
 
 import * as v from 'valibot';
+import { collectActivations, type PreparedImage } from '../analysis/collect.ts';
+import { measureBlock } from '../analysis/measureBlock.ts';
+import type { Role } from '../analysis/measurements.ts';
+import type { CollectedBlock } from '../analysis/natural.ts';
+import type { StimulusImage } from '../analysis/responses.ts';
 import { type Golden, type Goldens, passes, verify } from '../analysis/verify.ts';
-import type { Gpu } from '../engine/device.ts';
 import { StreamscopeError } from '../error.ts';
-import { type Network, networkOf } from '../model/network.ts';
 import { parseNpy } from '../model/npy.ts';
-import { missingTensors, Parameters } from '../model/parameters.ts';
+import { missingTensors } from '../model/parameters.ts';
 import { findTap } from '../model/taps.ts';
-import { parseWeights, type Weights } from '../model/weights.ts';
 import { type CampaignSettings, type ImageTask, visualizeImages } from '../visualization/campaign.ts';
-import { acquireDevice } from './device.ts';
-
-/** What the driver puts into the page; everything that passes is JSON. */
-interface Driver {
-  driverResult(result: unknown): Promise<void>;
-  driverProgress(stepsDone: number): Promise<void>;
-}
-
-/** An image to be made, by names. */
-interface WantedImage {
-  tap: string;
-  channel: number;
-  objective: ImageTask['objective'];
-  index: number;
-}
-
-/** How a command ended: the adapter, or a failure as error.ts has them. */
-type Ending = { adapter: string } | { message: string; hint?: string; exitClass: string };
-
-const driver = globalThis as unknown as Driver;
-const stop = new AbortController();
-
-async function fetched(path: string): Promise<Uint8Array> {
-  const response = await fetch(path);
-  if (!response.ok) throw new StreamscopeError('io', `The page cannot read ${path}: ${response.status}.`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-interface Opened {
-  gpu: Gpu;
-  network: Network;
-  weights: Weights;
-  parameters: Parameters;
-}
-
-/** Runs `work` with the device and the weights that the server calls `weights`; tells how it ended. */
-async function withWeights(work: (opened: Opened) => Promise<void>): Promise<Ending> {
-  let gpu: Gpu | undefined;
-  try {
-    const weights = parseWeights(await fetched('weights'), 'weights');
-    gpu = await acquireDevice();
-    const parameters = new Parameters(gpu, weights);
-    await work({ gpu, network: networkOf(weights, 'weights'), weights, parameters });
-    return { adapter: gpu.adapter };
-  } catch (error) {
-    if (error instanceof StreamscopeError) {
-      const { message, hint, exitClass } = error;
-      return { message, hint, exitClass };
-    }
-    if (stop.signal.aborted) return { message: 'Stopped.', exitClass: 'stopped' };
-    return { message: `Unexpected failure: ${error}`, exitClass: 'bug' };
-  } finally {
-    gpu?.close();
-  }
-}
+import { ask, type Ending, fetched, give, offer, progress, stopped, withWeights } from './driven.ts';
 
 const manifestSchema = v.record(v.string(), v.looseObject({ shape: v.optional(v.array(v.number()), []) }));
 
@@ -91,8 +38,16 @@ const runVerify = (): Promise<Ending> =>
     const goldens = await openGoldens();
     const serves = (place: string) => missingTensors(network, weights, place, 'weights').length === 0;
     for await (const row of verify({ gpu, network, parameters, goldens, serves }))
-      await driver.driverResult({ ...row, passed: passes(row) });
+      await give({ ...row, passed: passes(row) });
   });
+
+/** An image to be made, by names. */
+interface WantedImage {
+  tap: string;
+  channel: number;
+  objective: ImageTask['objective'];
+  index: number;
+}
 
 /** The images that are wanted, in the order and batches of the command line. */
 const runVisualize = (wanted: readonly WantedImage[], settings: CampaignSettings): Promise<Ending> =>
@@ -100,37 +55,62 @@ const runVisualize = (wanted: readonly WantedImage[], settings: CampaignSettings
     const tasks = wanted.map(
       ({ tap, channel, ...rest }): ImageTask => ({ unit: { tap: findTap(network, tap), channel }, ...rest }),
     );
-    let told = 0;
-    const onProgress = (done: number) => {
-      if (performance.now() - told < 200) return;
-      told = performance.now();
-      void driver.driverProgress(done);
-    };
-    const context = { gpu, network, parameters, signal: stop.signal, onProgress };
-    await visualizeImages(context, tasks, settings, async (result) => {
-      const { task, jitter, attempts, status, ascent, pixels, activation } = result;
-      await driver.driverResult({
-        at: tasks.indexOf(task),
-        jitter,
-        attempts,
-        status,
-        activation,
-        first: ascent.objective[0],
-        last: ascent.objective.at(-1),
-        image: base64(new Uint8Array(ascent.image.buffer, ascent.image.byteOffset, ascent.image.byteLength)),
-        pixels: base64(pixels),
-        adapter: gpu.adapter,
-      });
+    const context = { gpu, network, parameters, signal: stopped, onProgress: progress() };
+    await visualizeImages(context, tasks, settings, async ({ task, ascent, ...result }) => {
+      const { image, objective } = ascent;
+      const ends = Float32Array.of(objective[0] ?? Number.NaN, objective.at(-1) ?? Number.NaN);
+      await give({ ...result, at: tasks.indexOf(task), image, objective: ends, adapter: gpu.adapter });
     });
   });
 
-function base64(bytes: Uint8Array): string {
-  let text = '';
-  for (let i = 0; i < bytes.length; i += 0x8000)
-    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
-  return btoa(text);
+/** What `places` answer to the photographs that the driver has, batch after batch. */
+const runCollect = (places: readonly string[], batch: number): Promise<Ending> =>
+  withWeights(async (context) => {
+    for await (const { images, activations } of collectActivations(context, places, photographs(), batch))
+      await give({ images: images.length, activations: Object.fromEntries(activations) });
+  });
+
+/** The driver's photographs, prepared, until it has no more. */
+async function* photographs(): AsyncGenerator<PreparedImage> {
+  for (;;) {
+    const image = await ask('next');
+    if (image === null) return;
+    yield image as PreparedImage;
+  }
 }
 
-Object.assign(globalThis, {
-  streamscope: { verify: runVerify, visualize: runVisualize, stop: () => stop.abort() },
-});
+/** What is measured of a block: the roles that have images by seed, and photographs if any were collected. */
+export interface WantedMeasurements {
+  size: number;
+  seeds: readonly { seed: number; roles: readonly Role[] }[];
+  photographs?: Pick<CollectedBlock, 'images' | 'top'>;
+}
+
+/** The responses of a block, but for the activations of photographs, which the driver has. */
+const runMeasure = (name: string, wanted: WantedMeasurements): Promise<Ending> =>
+  withWeights(async ({ weights, ...context }) => {
+    const { block } = findTap(context.network, `${name}.O`);
+    const seeds = wanted.seeds.map(({ seed, roles }, index) => ({
+      seed,
+      images: Object.fromEntries(roles.map((role) => [role, stimuli(index, role)])),
+    }));
+    const collected = wanted.photographs && (await collectedBlock(wanted.photographs));
+    const sources = { size: wanted.size, seeds, collected };
+    const options = { onProgress: progress(), signal: stopped };
+    const { natural, ...measured } = await measureBlock(context, weights, block, sources, options);
+    const { activations: _, ...rest } = natural ?? {};
+    await give({ ...measured, ...(natural && { natural: rest }) });
+  });
+
+const stimuli = (index: number, role: Role) => async (channel: number) =>
+  ((await ask({ index, role, channel })) as StimulusImage | null) ?? undefined;
+
+async function collectedBlock({ images, top }: NonNullable<WantedMeasurements['photographs']>) {
+  const activations = async (role: Role) =>
+    parseNpy(await fetched(`activations/${role}`)).data as Float32Array;
+  const [I, B, O] = [await activations('I'), await activations('B'), await activations('O')];
+  const image = async (photograph: number) => (await ask({ photograph })) as Uint8Array;
+  return { images, top, activations: { I, B, O }, image };
+}
+
+offer({ verify: runVerify, visualize: runVisualize, collect: runCollect, measure: runMeasure });

@@ -1,15 +1,19 @@
-// `--host chrome`: verify and visualize in headless Chrome give Node's results, and every way to be wrong is the same.
+// `--host chrome`: verify, visualize, collect and reproduce in headless Chrome give Node's results, and every way to be wrong is the same.
 // Maps and gradients are those of a small network, from float64 loops; the image and its transforms are PyTorch's.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findChrome } from '../../src/cli/chrome.ts';
+import { errorOverRms } from '../../src/engine/selfTest.ts';
 import { parseNpy } from '../../src/model/npy.ts';
 import { writeSafetensors } from '../../src/model/safetensors.ts';
+import { encodePng } from '../../src/visualization/png.ts';
 import { runCommand } from '../support/commandLine.ts';
+import { filesBelow } from '../support/folders.ts';
+import { picture } from '../support/pictures.ts';
 import { writeSmallGoldens } from '../support/smallGoldens.ts';
 import { syntheticModel } from '../support/syntheticWeights.ts';
 
@@ -26,6 +30,13 @@ beforeAll(() => {
   writeFileSync(at('small.safetensors'), writeSafetensors(new Map(layer2)));
   writeFileSync(at('stem.safetensors'), writeSafetensors(new Map(layer2.slice(0, 1))));
   rowsOfSmall = writeSmallGoldens(at('goldens'), model);
+  for (let i = 0; i < 11; i++) {
+    const { height, width, data } = picture(230 + 9 * i, 320 - 7 * i);
+    mkdirSync(at('photographs', `n${i % 2}`), { recursive: true });
+    const changed = data.map((value) => (value * (i + 3)) % 256);
+    writeFileSync(at('photographs', `n${i % 2}`, `${i}.png`), encodePng(changed, height, width));
+  }
+  writeFileSync(at('photographs/n1/torn.png'), 'no picture');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -104,6 +115,97 @@ test('visualize: the same run folder as Node writes, the same ascent within the 
   expect(relative(({ objective }) => objective.first)).toBeLessThan(1e-4);
   expect(relative(({ objective }) => objective.last)).toBeLessThan(1.2e-2);
   expect(relative(({ activation }) => activation)).toBeLessThan(1.2e-2);
+});
+
+const array = (path: string) => parseNpy(readFileSync(path)).data;
+const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
+
+test('collect: the same files as in Node, the same answers within the bound of verify; either continues the other', async () => {
+  const collect = (host: string, out: string, blocks: string) => {
+    const args = [
+      '--weights',
+      at('small.safetensors'),
+      '--images',
+      at('photographs'),
+      '--batch',
+      '4',
+      '--crops',
+    ];
+    return run('--host', host, 'collect', ...args, '--blocks', blocks, '--out', at(out), '--json');
+  };
+  for (const host of ['node', 'chrome']) {
+    const { code, stderr } = await collect(host, `collected-${host}`, '1.1');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('left out n1/torn.png: it cannot be decoded');
+  }
+  const [node, chrome] = [at('collected-node'), at('collected-chrome')];
+  expect(filesBelow(chrome)).toEqual(filesBelow(node));
+  const record = (folder: string) => {
+    const { adapter, places, ...rest } = json(join(folder, 'resnet18/collected.json'));
+    return { adapter, rest };
+  };
+  expect(record(chrome).rest).toEqual(record(node).rest);
+  expect(record(chrome).adapter).not.toBe(record(node).adapter);
+  for (const module of ['layer1.0', 'layer1.1.bn2', 'layer1.1']) {
+    const file = (folder: string) => join(folder, 'resnet18', module, 'activations.npy');
+    expect(array(file(chrome)).length).toBe(11 * 8);
+    expect(errorOverRms(array(file(chrome)), array(file(node)))).toBeLessThan(1e-4);
+  }
+  for (const crop of filesBelow(join(node, 'resnet18/crops')))
+    expect(readFileSync(join(chrome, 'resnet18/crops', crop))).toEqual(
+      readFileSync(join(node, 'resnet18/crops', crop)),
+    );
+  // what one host collected, the other takes as done
+  const further = await collect('chrome', 'collected-node', '1.1,2.0');
+  expect(further.code, further.stderr).toBe(0);
+  expect(further.stderr).toContain('3 of 6 places are already collected');
+  expect(JSON.parse(further.stdout).counts.images).toBe(11);
+});
+
+const reproduce = async (host: string, out: string): Promise<string> => {
+  const args = ['--weights', at('small.safetensors'), '--images', at('photographs'), '--blocks', '1.1'];
+  const small = ['--steps', '2', '--size', '64', '--seeds', '2', '--batch', '8', '--progress', 'none'];
+  const { code, stderr } = await run(
+    ...['--host', host, 'reproduce', ...args, ...small, '--display', '1.1:3', '--out', at(out)],
+  );
+  expect(code, stderr).toBe(0);
+  return stderr;
+};
+
+test('reproduce: images, photographs and responses in Chrome, the run folder that Node leaves', async () => {
+  await reproduce('node', 'run-whole');
+  await reproduce('chrome', 'run-chrome-whole');
+  expect(filesBelow(at('run-chrome-whole'))).toEqual(filesBelow(at('run-whole')));
+  const record = (out: string) => json(at(out, 'measurements/1.1/block.json'));
+  const [node, chrome] = [record('run-whole'), record('run-chrome-whole')];
+  expect(chrome.provenance.settings).toEqual(node.provenance.settings);
+  expect(chrome.provenance.adapter).not.toBe(node.provenance.adapter);
+});
+
+test('responses: to the very same images, the answers of Node within the bound of verify', async () => {
+  cpSync(at('run-whole'), at('run-mixed'), { recursive: true });
+  rmSync(at('run-mixed/measurements'), { recursive: true });
+  expect(await reproduce('chrome', 'run-mixed')).toMatch(/(\d+) of \1 images are already done/);
+  const arrays = filesBelow(at('run-whole/measurements/1.1')).filter((name) => name.endsWith('.npy'));
+  expect(arrays.length).toBeGreaterThan(30);
+  for (const name of arrays) {
+    const [found, expected] = ['run-mixed', 'run-whole'].map((out) =>
+      Array.from(array(at(out, 'measurements/1.1', name))),
+    );
+    // of O only channel 3 has an image: the others have no number on either host
+    const [known, alike] = [expected, found].map((values) => values.filter((value) => !Number.isNaN(value)));
+    expect(found.map(Number.isNaN), name).toEqual(expected.map(Number.isNaN));
+    expect(errorOverRms(alike, known), name).toBeLessThan(1e-4);
+  }
+});
+
+test('analyze: no GPU work, the same bytes', async () => {
+  const analyzed = async (host: string) => {
+    const { code, stderr } = await run('--host', host, 'analyze', '--run', at('run-whole'));
+    expect(code, stderr).toBe(0);
+    return readFileSync(at('run-whole/report.json'));
+  };
+  expect(await analyzed('chrome')).toEqual(await analyzed('node'));
 });
 
 test('says what is wrong: no browser, a broken file, a command for Node', async () => {
