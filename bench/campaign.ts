@@ -13,6 +13,7 @@ import { StreamscopeError } from '../src/error.ts';
 import type { Network } from '../src/model/network.ts';
 import { parseUnits, unitName } from '../src/model/taps.ts';
 import { batchesOf, type ImageTask, visualizeImages } from '../src/visualization/campaign.ts';
+import { adapterOf } from './adapter.ts';
 import { type CampaignReport, durations, type Start } from './campaignReport.ts';
 import document from './cases.json';
 import { announce, failIf, finish, say, surroundings } from './document.ts';
@@ -111,8 +112,8 @@ export async function campaignCommand(options: CampaignCommand, root: string): P
   const tasks = tasksOf(network, units);
   const batchSteps = batchesOf(tasks, () => batch).map(({ length }) => length * steps);
   const gpu = await Gpu.acquire();
-  const started = { kind: 'campaign', date: new Date().toISOString(), ...surroundings(gpu, root) };
-  announce(gpu);
+  const started = { kind: 'campaign', date: new Date().toISOString(), ...surroundings(adapterOf(gpu), root) };
+  announce(adapterOf(gpu));
   gpu.close();
   const folder = mkdtempSync(join(tmpdir(), 'streamscope-bench-'));
   try {

@@ -6,20 +6,11 @@ import { availableParallelism, cpus, loadavg, platform, release, totalmem } from
 import dawn from '../node_modules/webgpu/package.json';
 import { writeAtomically } from '../src/cli/files.ts';
 import { version } from '../src/cli/version.ts';
-import type { Gpu } from '../src/engine/device.ts';
 import { StreamscopeError } from '../src/error.ts';
+import type { AdapterFacts } from './adapter.ts';
 import { rounded } from './samples.ts';
 
 export const say = (text: string): void => console.error(text);
-
-/** Said before the rows, and with them: what was measured on. */
-export const adapterOf = (gpu: Gpu) => ({
-  name: gpu.adapter,
-  software: gpu.isSoftware,
-  vendor: gpu.info.vendor,
-  lanes: gpu.simdLanes ?? null,
-  timestamps: gpu.device.features.has('timestamp-query'),
-});
 
 /** The commit of the working tree, "-dirty" when files differ from it; undefined outside a repository. */
 function commitOf(root: string): string | undefined {
@@ -37,7 +28,7 @@ function commitOf(root: string): string | undefined {
 }
 
 /** What the numbers were measured on. `others` are the versions of what ran beside us. */
-export const surroundings = (gpu: Gpu, root: string, others: object = {}) => ({
+export const surroundings = (adapter: AdapterFacts, root: string, others: object = {}) => ({
   machine: {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
@@ -45,7 +36,7 @@ export const surroundings = (gpu: Gpu, root: string, others: object = {}) => ({
     system: `${platform()} ${release()}`,
     load: loadavg()[0],
   },
-  adapter: adapterOf(gpu),
+  adapter,
   versions: {
     streamscope: version,
     commit: commitOf(root),
@@ -55,10 +46,10 @@ export const surroundings = (gpu: Gpu, root: string, others: object = {}) => ({
   },
 });
 
-export function announce(gpu: Gpu): void {
+export function announce({ name, software }: AdapterFacts): void {
   const [{ model }] = cpus();
   say(`${model.trim()}, ${availableParallelism()} cores, load ${loadavg()[0].toFixed(1)}`);
-  say(`${gpu.adapter}${gpu.isSoftware ? ': a SOFTWARE adapter; these are not times of a GPU' : ''}`);
+  say(`${name}${software ? ': a SOFTWARE adapter; these are not times of a GPU' : ''}`);
 }
 
 /** Prints the document, and stores it. */

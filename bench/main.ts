@@ -5,9 +5,10 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { report } from '../src/cli/failure.ts';
-import { openWeights, withGpu } from '../src/cli/model.ts';
+import { addHost } from '../src/cli/host.ts';
 import { Gpu } from '../src/engine/device.ts';
 import { EXIT } from '../src/error.ts';
+import { adapterOf } from './adapter.ts';
 import { choices, list, positive, wholeNumber, wholeNumbers } from './arguments.ts';
 import { campaignChild, campaignCommand } from './campaign.ts';
 import { type Ceilings, measureCeilings } from './ceilings.ts';
@@ -15,54 +16,8 @@ import { announce, failIf, finish, say, surroundings } from './document.ts';
 import { benchKernels, fractionOf, KERNEL_HEADER, kernelLine } from './kernels.ts';
 import { type NetworkCommand, networkCommand } from './networkCommand.ts';
 import { PEERS, type PeerName } from './peers.ts';
-import { PyTorch } from './pytorch.ts';
 import { scalingCommand } from './scaling.ts';
-import { benchSteps, STEP_HEADER, stepFailed, stepLine } from './stepBench.ts';
-
-interface StepCommand {
-  weights: string;
-  against?: string[];
-  python: string;
-  torchDevice?: string;
-  taps: string[];
-  batch: number[];
-  seconds: number;
-  out?: string;
-}
-
-async function step(options: StepCommand, root: string): Promise<void> {
-  const { weights: path, against, python, torchDevice, out } = options;
-  const { weights, network } = await openWeights(path);
-  await withGpu(weights, async (gpu, parameters) => {
-    const script = join(root, 'bench/pytorch/step.py');
-    const pytorch = against ? new PyTorch(python, script, path, torchDevice) : undefined;
-    try {
-      const info = await pytorch?.describe();
-      announce(gpu);
-      if (info) say(`PyTorch ${info.torch} on ${info.device}, ${info.threads} threads`);
-      const started = {
-        kind: 'step',
-        date: new Date().toISOString(),
-        ...surroundings(gpu, root, { pytorch: info }),
-      };
-      say(STEP_HEADER);
-      const rows = [];
-      for await (const row of benchSteps({ gpu, network, parameters }, pytorch, options)) {
-        say(stepLine(row));
-        rows.push(row);
-      }
-      await finish({ ...started, seconds: options.seconds, cases: rows }, out);
-      const asked = options.taps.length > 0;
-      failIf(
-        rows
-          .filter((row) => stepFailed(row) || (asked && row.skipped))
-          .map(({ tap, batch }) => `${tap} batch ${batch}`),
-      );
-    } finally {
-      pytorch?.close();
-    }
-  });
-}
+import { type StepCommand, stepCommand } from './stepCommand.ts';
 
 const ceilingLine = ({ gflops, gbps }: Ceilings): string =>
   `${gflops.toFixed(1)} GFLOP/s in registers, ${gbps.toFixed(1)} GB/s copying`;
@@ -73,8 +28,12 @@ async function kernels(
 ): Promise<void> {
   const gpu = await Gpu.acquire();
   try {
-    const started = { kind: 'kernels', date: new Date().toISOString(), ...surroundings(gpu, root) };
-    announce(gpu);
+    const started = {
+      kind: 'kernels',
+      date: new Date().toISOString(),
+      ...surroundings(adapterOf(gpu), root),
+    };
+    announce(adapterOf(gpu));
     const ceilings = await measureCeilings(gpu);
     say(`ceilings: ${ceilingLine(ceilings)}`);
     say(KERNEL_HEADER);
@@ -106,6 +65,7 @@ function makeProgram(root: string): Command {
     .description('Checks results, then times them.')
     .exitOverride()
     .showSuggestionAfterError();
+  addHost(program, ['step']);
   const command = (name: string, description: string, seconds: string, byDefault: number) =>
     program
       .command(name)
@@ -119,7 +79,7 @@ function makeProgram(root: string): Command {
     .option('--torch-device <name>', 'cpu or cuda (default: cuda where there is one)')
     .option('--taps <list>', 'as 1.1.O,2.0.O (default: all cases)', list, [])
     .option('--batch <list>', 'units at once, as 1,8 (default: all cases)', wholeNumbers('--batch'), [])
-    .action((options: StepCommand) => step(options, root));
+    .action((_, command: Command) => stepCommand(command.optsWithGlobals<StepCommand>(), root));
   command('network', 'the whole ResNet18, forward and with a gradient', 'per case and side', 3)
     .option('--weights <file>', 'a whole ResNet18 (default: random weights)')
     .option(

@@ -7,6 +7,7 @@ import { StreamscopeError } from '../src/error.ts';
 import { networkOf } from '../src/model/network.ts';
 import { Parameters, requireTensors } from '../src/model/parameters.ts';
 import { parseWeights, type Weights } from '../src/model/weights.ts';
+import { adapterOf } from './adapter.ts';
 import { Child } from './child.ts';
 import { announce, failIf, finish, say, surroundings } from './document.ts';
 import { benchNetwork, Exchange, NETWORK_HEADER, networkFailed, networkLine } from './networkBench.ts';
@@ -43,8 +44,8 @@ export async function networkCommand(options: NetworkCommand, root: string): Pro
   const exchange = new Exchange(context);
   const peers = new Map<string, Child>();
   try {
-    announce(gpu);
-    const around = surroundings(gpu, root); // before the peers load the machine themselves
+    announce(adapterOf(gpu));
+    const around = surroundings(adapterOf(gpu), root); // before the peers load the machine themselves
     const infos: Record<string, PeerInfo> = {};
     for (const name of options.against) {
       const { child, info } = await open(name, options.python, root, exchange);

@@ -6,11 +6,9 @@ import { join } from 'node:path';
 import { spectrumColumnCount } from '../src/kernels/imageReference.ts';
 import { parseNpy, writeNpy } from '../src/model/npy.ts';
 import { Child } from './child.ts';
+import type { Variant } from './stepBench.ts';
 import { cases, type StepCase } from './stepCase.ts';
 import { type Reference, startsOf, type Validation } from './validation.ts';
-
-export const VARIANTS = ['study', 'tuned', 'cropped'] as const;
-export type Variant = (typeof VARIANTS)[number];
 
 export const PYTHON_HINT = 'Give a Python that has PyTorch 1.13 or newer: --python /usr/bin/python3.';
 

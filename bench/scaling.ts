@@ -9,6 +9,7 @@ import { missingTensors } from '../src/model/parameters.ts';
 import { findTap } from '../src/model/taps.ts';
 import type { AscendContext } from '../src/visualization/ascend.ts';
 import { studyJitter } from '../src/visualization/jitter.ts';
+import { adapterOf } from './adapter.ts';
 import document from './cases.json';
 import { announce, failIf, finish, say, surroundings } from './document.ts';
 import { fitLine, type Line } from './fit.ts';
@@ -116,8 +117,12 @@ export async function scalingCommand(options: ScalingCommand, root: string): Pro
       units: units.map((count) => caseOf(context, defaults.tap, count)),
       taps: names.map((name) => caseOf(context, name, defaults.batch)),
     };
-    announce(gpu);
-    const started = { kind: 'scaling', date: new Date().toISOString(), ...surroundings(gpu, root) };
+    announce(adapterOf(gpu));
+    const started = {
+      kind: 'scaling',
+      date: new Date().toISOString(),
+      ...surroundings(adapterOf(gpu), root),
+    };
     say(SCALING_HEADER);
     const points: Record<keyof typeof cases, Point[]> = { units: [], taps: [] };
     for (const axis of ['units', 'taps'] as const)

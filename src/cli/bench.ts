@@ -10,6 +10,13 @@ import { EXIT, StreamscopeError } from '../error.ts';
 /** The script that runs benchmarks, relative to the bundled command line. */
 const SCRIPT = new URL('../bench/run.mjs', import.meta.url);
 
+/** Arguments of the benchmarks, which are their own: those of `bench`, after what may say where it runs. */
+export function benchArguments(args: readonly string[]): string[] | undefined {
+  let at = 0;
+  while (/^--(host|chrome)(=|$)/.test(args[at] ?? '')) at += args[at].includes('=') ? 1 : 2;
+  return args[at] === 'bench' ? [...args.slice(0, at), ...args.slice(at + 1)] : undefined;
+}
+
 /** Runs the benchmarks with these arguments, and returns their exit code. Throws unavailable outside a repository. */
 export async function bench(
   args: readonly string[],

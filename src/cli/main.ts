@@ -5,7 +5,7 @@ import { MEANS } from '../analysis/ablation.ts';
 import { EXIT } from '../error.ts';
 import { ablate } from './ablate.ts';
 import { addAnalysis } from './analysisOptions.ts';
-import { bench } from './bench.ts';
+import { bench, benchArguments } from './bench.ts';
 import { notNegative, numbers } from './channelLists.ts';
 import { collect } from './collect.ts';
 import { demo } from './demo.ts';
@@ -236,7 +236,8 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   }
   try {
-    if (argv[2] === 'bench') return await bench(argv.slice(3), stop.signal);
+    const forBench = benchArguments(argv.slice(2));
+    if (forBench) return await bench(forBench, stop.signal);
     await makeProgram().parseAsync(argv);
     return EXIT.done;
   } catch (error) {

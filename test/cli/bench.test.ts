@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bench } from '../../src/cli/bench.ts';
+import { bench, benchArguments } from '../../src/cli/bench.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -35,4 +35,14 @@ test('an abort ends the script', async () => {
   const script = join(folder, 'forever.mjs');
   writeFileSync(script, 'setInterval(() => {}, 1000);');
   await expect(bench([], AbortSignal.timeout(500), script)).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('where it runs may be said before the command', () => {
+  expect(benchArguments(['bench', 'step', '--taps', 'x'])).toEqual(['step', '--taps', 'x']);
+  expect(benchArguments(['--host', 'chrome', '--chrome=/c', 'bench', 'step'])).toEqual([
+    ...['--host', 'chrome', '--chrome=/c', 'step'],
+  ]);
+  expect(benchArguments(['--host', 'bench'])).toBeUndefined();
+  expect(benchArguments(['visualize', '--out', 'bench'])).toBeUndefined();
+  expect(benchArguments([])).toBeUndefined();
 });
