@@ -14,7 +14,8 @@ const SEEN = 224;
 
 /** Throws badInput for what is no image, usage before there are weights. */
 export async function showPhotograph(file: File, state: State, client: Client): Promise<void> {
-  const pixels = await decode(file).catch(() => {
+  const pixels = await decode(file).catch((error: unknown) => {
+    if (error instanceof StreamscopeError) throw error;
     throw new StreamscopeError(
       'badInput',
       `${file.name} is no image that this browser can read.`,

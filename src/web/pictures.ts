@@ -1,6 +1,8 @@
 // Pictures on the page: pixels onto a canvas, PNG files into an image, and both to the computer's own files.
 
+import { StreamscopeError } from '../error.ts';
 import { writeNpy } from '../model/npy.ts';
+import { withoutExif } from './exif.ts';
 
 /** Draws 8-bit pixels (n,n,3); the canvas takes their size. */
 export function paint(canvas: HTMLCanvasElement, pixels: Uint8Array, size: number): void {
@@ -10,21 +12,48 @@ export function paint(canvas: HTMLCanvasElement, pixels: Uint8Array, size: numbe
   canvas.getContext('2d')!.putImageData(new ImageData(data, size, size), 0, 0);
 }
 
-/** The 8-bit pixels (H,W,3) of an image file, as they are stored: no colour management, no rotation, alpha dropped. */
+/**
+ * The 8-bit pixels (H,W,3) of an image file, as they are stored: no colour management, no rotation, alpha dropped.
+ * Throws what the browser throws for what is no image.
+ */
 export async function decode(file: Blob): Promise<{ height: number; width: number; data: Uint8Array }> {
-  const bitmap = await createImageBitmap(file, {
-    imageOrientation: 'none',
+  const bytes = withoutExif(new Uint8Array(await file.arrayBuffer()));
+  const bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>]), {
     colorSpaceConversion: 'none',
     premultiplyAlpha: 'none',
   });
   const { height, width } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
-  context.drawImage(bitmap, 0, 0);
+  const drawn = readCanvas(bitmap);
+  const isOpaque = drawn.every((value, i) => i % 4 !== 3 || value === 255);
+  const rgba = isOpaque ? drawn : readTexture(bitmap);
   bitmap.close();
-  const { data: rgba } = context.getImageData(0, 0, width, height);
   const data = new Uint8Array(3 * height * width);
   for (let i = 0; i < height * width; i++) data.set(rgba.subarray(4 * i, 4 * i + 3), 3 * i);
   return { height, width, data };
+}
+
+function readCanvas(bitmap: ImageBitmap): Uint8ClampedArray {
+  const { height, width } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+/** The colours below transparency: a 2D canvas keeps them multiplied by alpha, a texture as they are. */
+function readTexture(bitmap: ImageBitmap): Uint8Array {
+  const { height, width } = bitmap;
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
+  if (!gl || Math.max(height, width) > gl.getParameter(gl.MAX_TEXTURE_SIZE))
+    throw new StreamscopeError('badInput', 'The picture has transparency and is too large for this browser.');
+  const rgba = new Uint8Array(4 * height * width);
+  const texture = gl.createTexture();
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return rgba;
 }
 
 /** Bytes of a PNG file as an address that an <img> takes; the caller revokes it. */
