@@ -137,6 +137,21 @@ async function openChosenRun(files: readonly File[]): Promise<void> {
   );
 }
 
+/** Throws unavailable where no image can be made, before anyone waits for one. */
+async function requireWebGpu(): Promise<void> {
+  if (!navigator.gpu)
+    throw new StreamscopeError(
+      'unavailable',
+      'This browser offers no WebGPU: run folders can be looked at, images cannot be made.',
+      'Use a current Chrome or Edge; the page must come from https or localhost.',
+    );
+  if (!(await navigator.gpu.requestAdapter()))
+    throw new StreamscopeError(
+      'unavailable',
+      'No WebGPU adapter was found: run folders can be looked at, images cannot be made.',
+    );
+}
+
 function openDropped(file: File): Promise<void> {
   return file.type.startsWith('image/') ? showPhotograph(file, state, client) : openWeights(file);
 }
@@ -167,14 +182,7 @@ addEventListener('drop', (event) => {
   document.body.classList.remove('dropping');
   for (const file of event.dataTransfer?.files ?? []) void attempt(() => openDropped(file));
 });
-if (!navigator.gpu)
-  showError(
-    new StreamscopeError(
-      'unavailable',
-      'This browser offers no WebGPU: run folders can be looked at, images cannot be made.',
-      'Use a current Chrome or Edge; the page must come from https or localhost.',
-    ),
-  );
+void attempt(requireWebGpu);
 void attempt(async () => {
   if (!(await openRun(servedRun(new URL('.', location.href))))) await update();
 });

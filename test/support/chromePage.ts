@@ -7,6 +7,9 @@ import { findChrome } from '../../src/cli/chrome.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
+/** Chrome's software adapter as well. */
+const WITH_WEBGPU = ['--enable-unsafe-webgpu'];
+
 export interface OpenedChrome {
   browser: Browser;
   url: string;
@@ -15,16 +18,17 @@ export interface OpenedChrome {
   close(): Promise<void>;
 }
 
-/** Starts `streamscope serve` and a browser. The bundle must be built. */
-export async function openChrome(...serveArguments: string[]): Promise<OpenedChrome> {
-  const server = spawn(process.execPath, [
-    join(root, 'dist/streamscope.js'),
-    ...['serve', '--port', '0', ...serveArguments],
-  ]);
+/** Starts `streamscope serve` and a browser with these flags. The bundle must be built. */
+export async function openChrome(
+  flags: readonly string[] = WITH_WEBGPU,
+  serveArguments: readonly string[] = [],
+): Promise<OpenedChrome> {
+  const command = [join(root, 'dist/streamscope.js'), 'serve', '--port', '0', ...serveArguments];
+  const server = spawn(process.execPath, command);
   const url = await firstLine(server);
   const browser = await chromium.launch({
     executablePath: findChrome(),
-    args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--disable-sync'],
+    args: ['--no-sandbox', '--disable-background-networking', '--disable-sync', ...flags],
   });
   return {
     browser,
