@@ -107,7 +107,9 @@ export class AscentPanel {
       const body = { kind: 'ascend' as const, ...place, roles: [...ROLES], settings };
       const { stopped, images, liveBytes } = await this.#client.ask<'ascend'>(body);
       const held = `The device holds ${(liveBytes / 2 ** 20).toFixed(2)} MiB.`;
-      byId('ascent-note').textContent = `${stopped ? 'Stopped' : 'Finished'}. ${held}`;
+      const note = byId('ascent-note');
+      note.textContent = `${stopped ? 'Stopped' : 'Finished'}. ${held}`;
+      note.dataset.bytes = String(liveBytes);
       for (const { role, status, image, pixels } of images) {
         const view = this.#views[role];
         view.image = image;

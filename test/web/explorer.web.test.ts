@@ -104,17 +104,43 @@ test('sixteen steps climb, are measured, and can be saved', async () => {
   await page.close();
 });
 
-test('the device keeps nothing of an ascent', async () => {
-  const page = await openWithWeights('#block=1.1&channel=3');
-  const held: string[] = [];
-  for (let times = 0; times < 5; times++) {
-    await ascend(page, 1);
-    await until(page, '#ascent-note', /^Finished/);
-    held.push(await text(page, '#ascent-note'));
-    await page.waitForSelector('#stop:disabled'); // measured as well
+test('twenty ascents leave the device as the first one of each block did, to the byte', async () => {
+  const page = await openWithWeights('#block=1.1&channel=0');
+  const held: Record<string, string[]> = { '1.1': [], '2.0': [] };
+  for (const [block, channels] of [
+    ['1.1', 8],
+    ['2.0', 12],
+  ] as const)
+    for (let channel = 0; channel < channels; channel++) {
+      await page.goto(`${chrome.url}#block=${block}&channel=${channel}`);
+      await until(page, '#ascent-title', new RegExp(`channel ${channel} of block ${block}`));
+      await ascend(page, 1);
+      await until(page, '#ascent-note', /^Finished.* The device holds \d+\.\d\d MiB/);
+      held[block].push((await page.getAttribute('#ascent-note', 'data-bytes'))!);
+      await page.waitForSelector('#stop:disabled'); // measured as well
+    }
+  for (const [block, bytes] of Object.entries(held)) {
+    expect(Number(bytes[0])).toBeGreaterThan(1000);
+    expect(new Set(bytes).size, `${block}: ${bytes}`).toBe(1);
   }
-  expect(held[1]).toMatch(/The device holds \d+\.\d\d MiB/);
-  expect(new Set(held.slice(1)).size).toBe(1);
+  // further layers have weights of their own, which stay
+  expect(Number(held['2.0'][0])).toBeGreaterThan(Number(held['1.1'][0]));
+  await page.close();
+});
+
+test('block 2.0, whose bypass is a convolution: three roles climb and are measured', async () => {
+  const page = await openWithWeights('#block=2.0&channel=9');
+  await ascend(page, 8);
+  await until(page, '#ascent-note', /^Finished/);
+  for (const role of ['I', 'B', 'O']) {
+    const curve = (await page.getAttribute(`#curve-${role}`, 'aria-label'))!;
+    const [, from, to] = /Activation of 2\.0\..:9 by step, from (\S+) to (\S+)$/.exec(curve)!;
+    expect(Number(to), role).toBeGreaterThan(Number(from));
+  }
+  await until(page, '#responses-note', /Of the images on this page\. M = /);
+  expect(await page.locator('#responses td').allTextContents()).toHaveLength(9);
+  expect(await text(page, '#responses')).not.toContain('NaN');
+  expect(await page.locator('#error').isVisible()).toBe(false);
   await page.close();
 });
 
