@@ -37,7 +37,7 @@ export interface ImageSettings extends RunSettings {
 }
 
 export function runSettings(
-  network: Network,
+  network: Pick<Network, 'name'>,
   weightsSha256: string,
   { steps, learningRate, size, seed, retries, jitter, jitterMode }: Omit<CampaignSettings, 'batch'>,
 ): RunSettings {

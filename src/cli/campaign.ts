@@ -3,13 +3,14 @@
 // bytes.
 
 import { imageSettings, type RunSettings, runSettings } from '../analysis/plan.ts';
+import type { FinishedImage } from '../analysis/sidecar.ts';
 import { requireTensors } from '../model/parameters.ts';
 import { type CampaignSettings, type ImageTask, visualizeImages } from '../visualization/campaign.ts';
 import type { HostOptions } from './host.ts';
 import { visualizeInChrome } from './inChrome.ts';
 import { type OpenWeights, withGpu } from './model.ts';
 import { formatDuration, Progress, type ProgressStyle } from './progress.ts';
-import { finishedImage, pathsOf, type Sidecar, type WrittenImage, writeImage } from './runFolder.ts';
+import { finishedImage, pathsOf, type Sidecar, writeImage } from './runFolder.ts';
 import { openRun } from './runSettings.ts';
 import { version } from './version.ts';
 
@@ -79,7 +80,7 @@ async function makeImages(
   const progress = new Progress(waiting.length, waiting.length * options.steps, options.progress);
   const started = performance.now();
   const onProgress = (done: number) => progress.steps(done);
-  const onImage = async (result: WrittenImage, adapter: string) => {
+  const onImage = async (result: FinishedImage, adapter: string) => {
     const { task, status, activation } = result;
     const paths = pathsOf(options.out, network.name, task);
     await writeImage(paths, result, imageSettings(settings, task), adapter, version);

@@ -6,13 +6,13 @@ import * as v from 'valibot';
 import type { CollectedBatch, PreparedImage } from '../analysis/collect.ts';
 import type { BlockSources } from '../analysis/measureBlock.ts';
 import { type BlockMeasurements, ROLES, type Role } from '../analysis/measurements.ts';
+import type { FinishedImage } from '../analysis/sidecar.ts';
 import type { Row } from '../analysis/verify.ts';
 import { StreamscopeError } from '../error.ts';
 import type { Block } from '../model/network.ts';
 import type { CampaignSettings, ImageTask } from '../visualization/campaign.ts';
 import { drive } from './chrome.ts';
 import type { HostOptions } from './host.ts';
-import type { WrittenImage } from './runFolder.ts';
 
 const rowSchema = v.object({
   group: v.picklist(['image', 'transform', 'tap', 'gradient', 'trajectory']),
@@ -57,7 +57,7 @@ export function visualizeInChrome(
   tasks: readonly ImageTask[],
   settings: CampaignSettings,
   handlers: {
-    onImage: (result: WrittenImage, adapter: string) => Promise<void>;
+    onImage: (result: FinishedImage, adapter: string) => Promise<void>;
     onProgress: (stepsDone: number) => void;
   },
   signal: AbortSignal,

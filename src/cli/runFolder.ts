@@ -6,13 +6,13 @@
 
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { type ImageSettings, imageId } from '../analysis/plan.ts';
+import { type FinishedImage, imageBase, sidecarText } from '../analysis/sidecar.ts';
 import { StreamscopeError } from '../error.ts';
 import { writeNpy } from '../model/npy.ts';
-import type { Ascent } from '../visualization/ascend.ts';
-import type { ImageResult, ImageTask } from '../visualization/campaign.ts';
+import type { ImageTask } from '../visualization/campaign.ts';
 import { encodePng } from '../visualization/png.ts';
 import { readIfPresent, writeAtomically } from './files.ts';
 import { parseJson } from './jsonFiles.ts';
@@ -43,10 +43,9 @@ export interface ImagePaths {
 }
 
 /** Where an image is, or would be. */
-export function pathsOf(run: string, network: string, { unit, objective, index }: ImageTask): ImagePaths {
-  const folder = join(run, network, unit.tap.module, `unit${unit.channel}`);
-  const base = join(folder, `${index}_distill_${objective}`);
-  return { folder, png: `${base}.png`, npy: `${base}.npy`, json: `${base}.json` };
+export function pathsOf(run: string, network: string, task: ImageTask): ImagePaths {
+  const base = join(run, imageBase(network, task));
+  return { folder: dirname(base), png: `${base}.png`, npy: `${base}.npy`, json: `${base}.json` };
 }
 
 /** The plan of a run that was planned. */
@@ -124,19 +123,15 @@ export async function readImage(
   return found;
 }
 
-/** What is written of a finished image, wherever it was made. */
-export type WrittenImage = Omit<ImageResult, 'ascent'> & { ascent: Pick<Ascent, 'image' | 'objective'> };
-
 /** Writes an image. Without status ok there is none: files of an earlier attempt are removed. */
 export async function writeImage(
   paths: ImagePaths,
-  result: WrittenImage,
+  result: FinishedImage,
   settings: ImageSettings,
   adapter: string,
   version: string,
 ): Promise<void> {
-  const { task, status, attempts, activation, ascent, pixels } = result;
-  const { tap, channel } = task.unit;
+  const { status, ascent, pixels } = result;
   const { size } = settings;
   const files: Record<string, string> = {};
   if (status === 'ok') {
@@ -149,24 +144,5 @@ export async function writeImage(
       files[nameOf(path)] = sha256(bytes);
     }
   } else await Promise.all([rm(paths.png, { force: true }), rm(paths.npy, { force: true })]);
-  // nothing here may depend on which of a place's names was asked for, or on the images beside this one
-  const sidecar = {
-    image: imageId(task),
-    place: tap.place,
-    module: tap.module,
-    channel,
-    index: task.index,
-    status,
-    attempts,
-    activation,
-    objective: { first: finite(ascent.objective[0]), last: finite(ascent.objective.at(-1)) },
-    settings,
-    adapter,
-    streamscope: version,
-    files,
-  };
-  await writeAtomically(paths.json, `${JSON.stringify(sidecar, null, 2)}\n`);
+  await writeAtomically(paths.json, sidecarText(result, settings, adapter, version, files));
 }
-
-/** JSON has no NaN. */
-const finite = (value: number | undefined): number | null => (Number.isFinite(value) ? value! : null);

@@ -6,12 +6,10 @@ import { findTap } from '../model/taps.ts';
 import { type Ascent, ascend, type Glance } from '../visualization/ascend.ts';
 import { streamName } from '../visualization/campaign.ts';
 import { studyJitter } from '../visualization/jitter.ts';
-import type { MeasureContext } from '../visualization/measure.ts';
-import { toBytes } from '../visualization/pixels.ts';
+import { type MeasureContext, measureObjective } from '../visualization/measure.ts';
+import { fromBytes, toBytes } from '../visualization/pixels.ts';
 import { ANGLES, SCALES } from '../visualization/transforms.ts';
-import type { AscentRequest, Picture } from './protocol.ts';
-
-const LEARNING_RATE = 0.05;
+import { type AscentRequest, LEARNING_RATE, type Picture } from './protocol.ts';
 
 export type Steering = { do: 'pause' | 'resume' | 'stop' } | { do: 'step'; steps: number };
 
@@ -111,4 +109,21 @@ export async function ascendChannel(
     await Promise.allSettled(ascents);
     throw error;
   }
+}
+
+/** What is kept of an ascent: its pixels, and the activation on them as the command line measures it. */
+export async function finished(
+  context: MeasureContext,
+  tap: string,
+  channel: number,
+  size: number,
+  { status, image, objective }: Ascent,
+) {
+  const pixels = toBytes(image, size, size);
+  const kept = { status, image, pixels, objective: Float32Array.from(objective) };
+  if (status !== 'ok') return kept;
+  const { place } = findTap(context.network, tap);
+  const sample = { image: fromBytes(pixels), channel };
+  const [activation] = await measureObjective(context, place, 'center', size, [sample]);
+  return { ...kept, activation };
 }

@@ -2,14 +2,17 @@
 
 import { ROLES, type Role } from '../analysis/measurements.ts';
 import { short } from '../analysis/numberText.ts';
+import { parseNpy } from '../model/npy.ts';
 import type { Client } from './client.ts';
 import { byId, make } from './elements.ts';
 import { attempt } from './errors.ts';
+import type { Kept } from './keptPanel.ts';
 import type { Place } from './link.ts';
-import { paint, saveNpy, savePng } from './pictures.ts';
+import { paint, paintPng, saveNpy, savePng } from './pictures.ts';
 import { drawCurve } from './plots.ts';
 import type { AscentRequest, Picture, Result } from './protocol.ts';
 import { isServed, type State } from './state.ts';
+import type { KeptImage } from './store.ts';
 import { svg } from './svg.ts';
 
 const WHAT: Record<Role, string> = {
@@ -39,7 +42,7 @@ export class AscentPanel {
   #running = false;
   #paused = false;
   /** told when the images are finished */
-  onFinished: (place: Place, size: number, images: Finished) => Promise<void> = async () => {};
+  onFinished: (place: Place, settings: AscentRequest, images: Finished) => Promise<void> = async () => {};
 
   constructor(state: State, client: Client) {
     this.#state = state;
@@ -117,7 +120,7 @@ export class AscentPanel {
         view.npy.disabled = false;
         if (status !== 'ok') view.words.textContent = `This seed is ${status}: try the next.`;
       }
-      if (!stopped) await this.onFinished(place, settings.size, images);
+      if (!stopped) await this.onFinished(place, settings, images);
     } catch (error) {
       byId('ascent-note').textContent = 'Ended by an error.';
       throw error;
@@ -125,6 +128,33 @@ export class AscentPanel {
       this.#running = false;
       this.update();
     }
+  }
+
+  /** Shows what is kept of a channel, or nothing, unless its images are on the page or an ascent is running. */
+  async show(place: Place, kept: Kept): Promise<void> {
+    if (this.#running || (this.#shown && samePlace(this.#shown.place, place))) return;
+    const [first] = Object.values(kept);
+    const { steps = 0, seed = 0, size = 224 } = first?.settings ?? {};
+    this.#shown = { place: { ...place }, settings: { steps, seed, size, every: 16 } };
+    for (const role of ROLES)
+      await this.#showKept(this.#views[role], `${place.block}.${role}:${place.channel}`, kept[role]);
+  }
+
+  async #showKept(view: RoleView, unit: string, kept: KeptImage | undefined): Promise<void> {
+    const { canvas, curve, words, png, npy } = view;
+    png.disabled = npy.disabled = !kept;
+    curve.replaceChildren();
+    view.image = kept && floatsOf(await kept.npy.arrayBuffer());
+    if (!kept) {
+      canvas.getContext('2d')!.clearRect(0, 0, canvas.width, canvas.height);
+      canvas.setAttribute('aria-label', `No image of ${unit} yet`);
+      words.textContent = '';
+      return;
+    }
+    const { settings, activation } = kept;
+    await paintPng(canvas, kept.png);
+    canvas.setAttribute('aria-label', `The image of ${unit} after ${settings.steps} steps, kept from before`);
+    words.textContent = `kept from before: ${settings.steps} steps, seed ${settings.seed}, activation ${short(activation)}`;
   }
 
   async #pause(): Promise<void> {
@@ -168,6 +198,10 @@ export class AscentPanel {
     if (this.#running) byId('ascent-note').textContent = this.#paused ? 'Paused.' : 'Running.';
   }
 }
+
+const samePlace = (a: Place, b: Place): boolean => a.block === b.block && a.channel === b.channel;
+
+const floatsOf = (npy: ArrayBuffer): Float32Array => parseNpy(new Uint8Array(npy)).data as Float32Array;
 
 /** What the inputs say; what makes no sense is brought within bounds, and shown so. */
 function readSettings(): AscentRequest {

@@ -6,8 +6,10 @@ import { AscentPanel, type Finished } from './ascentPanel.ts';
 import { Client } from './client.ts';
 import { byId } from './elements.ts';
 import { attempt, dismissError, showError } from './errors.ts';
+import { KeptPanel } from './keptPanel.ts';
 import { formatLink, type Place, parseLink } from './link.ts';
 import { showPhotograph } from './photographPanel.ts';
+import type { AscentRequest } from './protocol.ts';
 import { ResponsesPanel } from './responsesPanel.ts';
 import { Run } from './run.ts';
 import { chosenRun, type RunFiles, servedRun } from './runFiles.ts';
@@ -23,6 +25,7 @@ const spectrum = new SpectrumPanel(state, select);
 const ascent = new AscentPanel(state, client);
 const responses = new ResponsesPanel();
 const runPanel = new RunPanel();
+const keptPanel = new KeptPanel();
 
 /** Chooses a channel: the address says which, and everything follows the address. */
 function select(place: Place): void {
@@ -71,9 +74,19 @@ async function update(): Promise<void> {
     magnitudes.set(place.block, await client.ask<'magnitudes'>({ kind: 'magnitudes', block: place.block }));
   spectrum.update();
   ascent.update();
+  await showKept(place);
   await showRunResponses(place);
   await runPanel.update(run, place);
 }
+
+/** The images of the channel that this browser keeps, until an ascent on this page makes others. */
+async function showKept(place: Place): Promise<void> {
+  const kept = await keptPanel.find(place, state.weights?.sha256);
+  if (isShown(place)) await ascent.show(place, kept);
+}
+
+const isShown = ({ block, channel }: Place): boolean =>
+  state.place.block === block && state.place.channel === channel;
 
 /** The run's responses of the channel, until an ascent on this page brings its own. */
 async function showRunResponses(place: Place): Promise<void> {
@@ -83,21 +96,24 @@ async function showRunResponses(place: Place): Promise<void> {
     return;
   }
   const nine = await state.run.responses(block, place.channel);
-  if (state.place.channel !== place.channel || state.place.block !== place.block) return;
+  if (!isShown(place)) return;
   responses.show(nine, `Of ${state.run.files.name}, first seed.`);
   const curve = block.seeds[0].tuning?.[place.channel]?.curve;
   responses.tune(curve ? { scales: block.tuningScales, answers: curve } : undefined, undefined);
 }
 
-/** Measures finished images as `analyze` would, and shows what it found. */
-async function measure({ block, channel }: Place, size: number, images: Finished): Promise<void> {
+/** Keeps finished images, measures them as `analyze` would, and shows what it found. */
+async function finish(place: Place, settings: AscentRequest, images: Finished): Promise<void> {
+  await attempt(() => keptPanel.keep(place, settings, images, state.weights!));
+  const { block, channel } = place;
+  const { size } = settings;
   const usable = images.filter(({ status }) => status === 'ok');
   const pixels = Object.fromEntries(usable.map(({ role, pixels }) => [role, pixels])) as Partial<
     Record<Role, Uint8Array>
   >;
   if (usable.length === 0) return;
   const measured = await client.ask<'respond'>({ kind: 'respond', block, channel, size, images: pixels });
-  if (state.place.block !== block || state.place.channel !== channel) return;
+  if (!isShown(place)) return;
   responses.show(measured.responses, 'Of the images on this page.');
   responses.tune(measured.tuning, pixels.O && { pixels: pixels.O, size });
 }
@@ -165,7 +181,7 @@ function onFile(id: string, open: (files: File[]) => Promise<void>): void {
   });
 }
 
-ascent.onFinished = measure;
+ascent.onFinished = finish;
 onFile('weights-file', ([file]) => openWeights(file));
 onFile('run-folder', openChosenRun);
 onFile('photograph', ([file]) => showPhotograph(file, state, client));

@@ -4,12 +4,32 @@ import { StreamscopeError } from '../error.ts';
 import { writeNpy } from '../model/npy.ts';
 import { withoutExif } from './exif.ts';
 
-/** Draws 8-bit pixels (n,n,3); the canvas takes their size. */
-export function paint(canvas: HTMLCanvasElement, pixels: Uint8Array, size: number): void {
+/** 8-bit pixels (n,n,3) as a canvas takes them. */
+function imageDataOf(pixels: Uint8Array, size: number): ImageData {
   const data = new Uint8ClampedArray(4 * size * size).fill(255);
   for (let i = 0; i < size * size; i++) data.set(pixels.subarray(3 * i, 3 * i + 3), 4 * i);
+  return new ImageData(data, size, size);
+}
+
+/** A PNG file of 8-bit pixels (n,n,3). */
+export function pngOf(pixels: Uint8Array, size: number): Promise<Blob> {
+  const canvas = new OffscreenCanvas(size, size);
+  canvas.getContext('2d')!.putImageData(imageDataOf(pixels, size), 0, 0);
+  return canvas.convertToBlob({ type: 'image/png' });
+}
+
+/** Draws 8-bit pixels (n,n,3); the canvas takes their size. */
+export function paint(canvas: HTMLCanvasElement, pixels: Uint8Array, size: number): void {
   if (canvas.width !== size || canvas.height !== size) [canvas.width, canvas.height] = [size, size];
-  canvas.getContext('2d')!.putImageData(new ImageData(data, size, size), 0, 0);
+  canvas.getContext('2d')!.putImageData(imageDataOf(pixels, size), 0, 0);
+}
+
+/** Draws a PNG file; the canvas takes its size. */
+export async function paintPng(canvas: HTMLCanvasElement, png: Blob): Promise<void> {
+  const bitmap = await createImageBitmap(png, { colorSpaceConversion: 'none' });
+  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+  canvas.getContext('2d')!.drawImage(bitmap, 0, 0);
+  bitmap.close();
 }
 
 /**

@@ -15,6 +15,9 @@ const role = v.picklist(['I', 'B', 'O']);
 /** Spectra, moments and pictures of three units are held at once: far below what a browser gives a page. */
 const MOST_PIXELS = 512;
 
+/** Of Adam, as `visualize` has it when it is not told. */
+export const LEARNING_RATE = 0.05;
+
 const ascentSettings = v.object({
   steps: whole(1, 100_000),
   seed: whole(0, 2 ** 31),
@@ -98,6 +101,10 @@ export const RESULTS = {
         status: v.picklist(['ok', 'dead', 'diverged']),
         image: floats,
         pixels: bytes,
+        /** before every step */
+        objective: floats,
+        /** on the pixels, without transforms; only with status ok */
+        activation: v.optional(number),
       }),
     ),
     /** bytes on the device, now that the ascent has given back its own */

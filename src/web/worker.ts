@@ -1,8 +1,7 @@
 // The worker of the page: it owns the device. Messages in, one at a time, messages out (protocol.ts).
 
 import { StreamscopeError } from '../error.ts';
-import { toBytes } from '../visualization/pixels.ts';
-import { ascendChannel, Brake } from './ascent.ts';
+import { ascendChannel, Brake, finished } from './ascent.ts';
 import { parseRequest, type Reply, type Request, type Result } from './protocol.ts';
 import { Session } from './session.ts';
 import { wordingOf } from './wording.ts';
@@ -53,12 +52,9 @@ async function climb({
     const made = await ascendChannel(context, block, channel, roles, settings, brake, (picture) =>
       send(picture, [picture.pixels.buffer]),
     );
-    const images = made.map(({ role, ascent: { status, image } }) => ({
-      role,
-      status,
-      image,
-      pixels: toBytes(image, settings.size, settings.size),
-    }));
+    const images = [];
+    for (const { role, ascent } of made)
+      images.push({ role, ...(await finished(context, `${block}.${role}`, channel, settings.size, ascent)) });
     return { stopped: false, images, liveBytes: context.gpu.liveBytes };
   } catch (error) {
     if (!brake.signal.aborted || error instanceof StreamscopeError) throw error;

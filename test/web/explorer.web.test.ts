@@ -104,14 +104,11 @@ test('sixteen steps climb, are measured, and can be saved', async () => {
   await page.close();
 });
 
-test('twenty ascents leave the device as the first one of each block did, to the byte', async () => {
+test('24 units leave the device as the first three of each block did, to the byte', async () => {
   const page = await openWithWeights('#block=1.1&channel=0');
   const held: Record<string, string[]> = { '1.1': [], '2.0': [] };
-  for (const [block, channels] of [
-    ['1.1', 8],
-    ['2.0', 12],
-  ] as const)
-    for (let channel = 0; channel < channels; channel++) {
+  for (const block of ['1.1', '2.0'])
+    for (let channel = 0; channel < 4; channel++) {
       await page.goto(`${chrome.url}#block=${block}&channel=${channel}`);
       await until(page, '#ascent-title', new RegExp(`channel ${channel} of block ${block}`));
       await ascend(page, 1);
