@@ -96,9 +96,12 @@ export async function drive(
     await page.goto(`${server.url}headless.html`);
     const onAbort = () => void page.evaluate('streamscope.stop()').catch(() => {});
     signal.addEventListener('abort', onAbort, { once: true });
-    const ending = await run(page, command, settings).finally(() =>
-      signal.removeEventListener('abort', onAbort),
-    );
+    const ending = await run(page, command, settings)
+      .catch((error: unknown) => {
+        signal.throwIfAborted(); // whoever stops the command may have ended the browser as well
+        throw error;
+      })
+      .finally(() => signal.removeEventListener('abort', onAbort));
     if (failures.length > 0) throw failures[0];
     signal.throwIfAborted();
     if ('adapter' in ending) return ending.adapter;
@@ -137,6 +140,10 @@ async function launch(program: string, profile: string): Promise<BrowserContext>
     return await chromium.launchPersistentContext(profile, {
       executablePath: program,
       headless: true,
+      // a signal stops the command, which then closes the browser
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
       args: [...FLAGS, ...asRoot, ...(adapter ? [`--use-webgpu-adapter=${adapter}`] : [])],
     });
   } catch (error) {

@@ -1,8 +1,8 @@
 // `--host chrome`: verify, visualize, collect and reproduce in headless Chrome give Node's results, and every way to be wrong is the same.
 // Maps and gradients are those of a small network, from float64 loops; the image and its transforms are PyTorch's.
 
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -162,9 +162,29 @@ test('collect: the same files as in Node, the same answers within the bound of v
   expect(JSON.parse(further.stdout).counts.images).toBe(11);
 });
 
+test('collect: stopped by a signal, the same command goes on where it was', async () => {
+  const args = ['--weights', at('small.safetensors'), '--images', at('photographs'), '--blocks', '1.1'];
+  const command = ['--host', 'chrome', 'collect', ...args, '--batch', '1', '--out', at('stopped')];
+  const child = spawn(process.execPath, [join(root, 'dist/streamscope.js'), ...command]);
+  const ended = new Promise((done) => child.on('close', done));
+  const journal = at('stopped/resnet18/collect.partial.jsonl');
+  const lines = () => (existsSync(journal) ? readFileSync(journal, 'utf8').split('\n').length - 2 : 0);
+  while (lines() < 1 && child.exitCode === null) await new Promise((later) => setTimeout(later, 2));
+  child.kill('SIGTERM');
+  expect(await ended).toBe(75);
+  const before = lines();
+  expect(before).toBeGreaterThanOrEqual(1);
+  expect(before).toBeLessThan(12);
+  const { code, stderr } = await run(...command);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/\d+ of 12 images are already measured/);
+  const file = 'resnet18/layer1.1/activations.npy';
+  expect(readFileSync(at('stopped', file))).toEqual(readFileSync(at('collected-chrome', file)));
+});
+
 const reproduce = async (host: string, out: string): Promise<string> => {
   const args = ['--weights', at('small.safetensors'), '--images', at('photographs'), '--blocks', '1.1'];
-  const small = ['--steps', '2', '--size', '64', '--seeds', '2', '--batch', '8', '--progress', 'none'];
+  const small = ['--steps', '1', '--size', '64', '--seeds', '2', '--batch', '8', '--progress', 'none'];
   const { code, stderr } = await run(
     ...['--host', host, 'reproduce', ...args, ...small, '--display', '1.1:3', '--out', at(out)],
   );
