@@ -7,7 +7,8 @@
 // Batch norm with stored statistics is in w and bias (fold). Activations are packed (pack.ts): a texel holds four
 // channels of a pixel. Weights come packed as well, one table of texels per direction:
 //   w [C/4, R*S, K, 4]: tap t of channels 4c..4c+3 for output k       v [K/4, R'*S', step^2 C, 4]: see packForGradient
-// where C and K are rounded up to whole texels, with weights of 0.
+// where C and K are rounded up to whole texels, with weights of 0. With the weights at Winograd's points as well
+// (simdWinograd.ts), as inputs `wPoints` or `vPoints`, that direction goes Winograd's way.
 
 import addSource from './add.wgsl';
 import { outputSize } from './conv2d.ts';
@@ -17,8 +18,7 @@ import { packedShape, texels } from './pack.ts';
 import type { Conv2dSettings } from './reference.ts';
 import { type SimdFilter, type SimdKernel, type SimdShape, simdConvolution } from './simdConvolution.ts';
 import { simdPass } from './simdPass.ts';
-import { winogradPass, winogradPays } from './simdWinograd.ts';
-import type { Surroundings } from './winogradText.ts';
+import { pointsShape, type WinogradWork, winogradPass, winogradPays } from './simdWinograd.ts';
 
 export interface FusedConvSettings extends Conv2dSettings {
   /** input channels, rows and columns of the filter */
@@ -31,8 +31,6 @@ export interface FusedConvSettings extends Conv2dSettings {
   biased?: boolean;
   /** invocations of a subgroup, exactly */
   lanes: number;
-  /** by Winograd's way or not, where the filter allows it; without it what takes less time */
-  winograd?: boolean;
 }
 
 /** One text for both directions. `other` is the bypass going forward and x going back. */
@@ -88,7 +86,7 @@ const packedSizes = ([N, C4, H, floats]: Shape): Packed => ({ N, C4, H, W: float
 export const fusedConv: Op<FusedConvSettings> = {
   name: 'fusedConv',
   source: addSource,
-  recipe({ x, w, v, bias, a }, settings) {
+  recipe({ x, w, v, bias, a, wPoints, vPoints }, settings) {
     const {
       filter: [C, R, S],
       stride,
@@ -108,12 +106,19 @@ export const fusedConv: Op<FusedConvSettings> = {
     const y = packedShape([N, K, P, Q]);
     expectShape('fusedConv', 'w', w, weightTable([K, C, R, S]));
     expectShape('fusedConv', 'v', v, gradientTable([K, C, R, S], stride));
+    if (wPoints) expectShape('fusedConv', 'wPoints', wPoints, pointsShape(w));
+    if (vPoints) expectShape('fusedConv', 'vPoints', vPoints, pointsShape(v));
+    const allowed = stride === 1 && R === 3 && S === 3;
+    expect('fusedConv', allowed || !(wPoints || vPoints), 'only 3x3 filters of stride 1 have points.');
     if (bypass) expectShape('fusedConv', 'a', a, [N, texels(K), -1, -1]);
     return {
       outputs: { y: { shape: y } },
       constants: {},
-      forward: forwardPass(x, y, settings, a),
-      backward: { x: gradientPass(x, y, settings), ...(bypass && { a: bypassPass(a, y, bypass, 4) }) },
+      forward: forwardPass(x, y, settings, a, wPoints),
+      backward: {
+        x: gradientPass(x, y, settings, vPoints),
+        ...(bypass && { a: bypassPass(a, y, bypass, 4) }),
+      },
     };
   },
 };
@@ -121,13 +126,22 @@ export const fusedConv: Op<FusedConvSettings> = {
 /** Multiplications and additions of the convolution, without padding channels of y. */
 const flopsOf = (y: Shape, { filter: [C, R, S] }: FusedConvSettings): number => 2 * elements(y) * C * R * S;
 
-export function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: Shape | undefined): Pass {
-  const { filter, stride, pad, rectify, bypass, biased = true } = settings;
-  const [C, R, S] = filter;
+function forwardShape(x: Shape, y: Shape, { pad: [top, left], rectify }: FusedConvSettings): SimdShape {
   const { C4, H, W } = packedSizes(x);
   const { C4: K4, H: P, W: Q } = packedSizes(y);
-  const [top, left] = pad;
-  const shape = { C4, H, W, P, Q, top, left, outputs: 4 * K4, rectify: rectify ? 1 : 0 };
+  return { C4, H, W, P, Q, top, left, outputs: 4 * K4, rectify: rectify ? 1 : 0 };
+}
+
+export function forwardPass(
+  x: Shape,
+  y: Shape,
+  settings: FusedConvSettings,
+  a?: Shape,
+  points?: Shape,
+): Pass {
+  const { filter, stride, bypass, biased = true } = settings;
+  const [C, R, S] = filter;
+  const { C4: K4, H: P, W: Q } = packedSizes(y);
   const added = bypass && packedSizes(a!);
   const extra = {
     ...{ y_C4: K4, y_H: P, y_W: Q, y_stride: 1, y_top: 0, y_left: 0, u: 0, v: 0 },
@@ -139,54 +153,72 @@ export function forwardPass(x: Shape, y: Shape, settings: FusedConvSettings, a: 
     other_left: bypass?.offset[1] ?? 0,
   };
   const operands = { input: 'x', weights: 'w', other: bypass ? 'a' : 'bias', result: 'y' };
-  return convolutionPass(settings, { R, S, stride, channels: Math.min(C, 4) }, shape, extra, operands, y);
+  const flops = flopsOf(y, settings);
+  const work = { lanes: settings.lanes, samples: y[0], shape: forwardShape(x, y, settings), extra, flops };
+  if (points) return winogradPass(work, { ...operands, weight_points: 'wPoints' });
+  return convolutionPass(work, { R, S, stride, channels: Math.min(C, 4) }, operands);
 }
 
 /** See subPixelConvolution; outputs are phases times channels. */
-export function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings): Pass {
+function gradientShape(x: Shape, y: Shape, settings: FusedConvSettings): SimdShape {
+  const { C4, H, W } = packedSizes(x);
+  const { C4: K4, H: P, W: Q } = packedSizes(y);
+  const [, R, S] = settings.filter;
+  const back = subPixelConvolution([R, S], settings, [H, W]);
+  return {
+    ...{ C4: K4, H: P, W: Q, P: back.P, Q: back.Q, top: back.top, left: back.left },
+    outputs: settings.stride ** 2 * 4 * C4,
+    rectify: 0,
+  };
+}
+
+export function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings, points?: Shape): Pass {
   const { filter, stride, pad, rectify } = settings;
   const [[, R, S], [top, left]] = [filter, pad];
   const { C4, H, W } = packedSizes(x);
-  const { C4: K4, H: P, W: Q } = packedSizes(y);
-  const back = subPixelConvolution([R, S], settings, [H, W]);
-  const { u, v } = back;
-  const shape = {
-    ...{ C4: K4, H: P, W: Q, P: back.P, Q: back.Q, top: back.top, left: back.left },
-    outputs: stride * stride * 4 * C4,
-    rectify: 0,
-  };
+  const { u, v, ...taps } = subPixelConvolution([R, S], settings, [H, W]);
   const extra = {
     ...{ y_C4: C4, y_H: H, y_W: W, y_stride: stride, y_top: top, y_left: left, u, v, biased: 0 },
     other_is: rectify ? OTHER.mask : OTHER.nothing,
     ...{ other_H: H, other_W: W, other_top: 0, other_left: 0 },
   };
   const operands = { input: 'dy', weights: 'v', other: 'x', result: 'dx' };
-  return convolutionPass(
-    settings,
-    { R: back.R, S: back.S, stride: 1, channels: 4 },
-    shape,
-    extra,
-    operands,
-    y,
-  );
+  const flops = flopsOf(y, settings);
+  const work = { lanes: settings.lanes, samples: y[0], shape: gradientShape(x, y, settings), extra, flops };
+  if (points) return winogradPass(work, { ...operands, weight_points: 'vPoints' });
+  return convolutionPass(work, { R: taps.R, S: taps.S, stride: 1, channels: 4 }, operands);
 }
 
 function convolutionPass(
-  settings: FusedConvSettings,
+  { lanes, samples, shape, extra, flops }: WinogradWork,
   filter: Omit<SimdFilter, 'lanes'>,
-  shape: SimdShape,
-  extra: Surroundings & Record<string, number>,
   operands: Record<string, string>,
-  y: Shape,
 ): Pass {
-  const { lanes, winograd = winogradPays(lanes, shape) } = settings;
-  const flops = flopsOf(y, settings);
-  if (winograd && settings.stride === 1 && filter.R === 3 && filter.S === 3)
-    return winogradPass(lanes, shape, { samples: y[0], surroundings: extra, operands, flops });
   const text = simdConvolution({ lanes, ...filter }, shape, KERNEL, { ...extra, accumulate: 0 });
   const bindings = ['input', 'weights', 'bias', 'other', 'result'];
   const pass = { entryPoint: KERNEL.entryPoint, bindings, operands, flops };
-  return simdPass({ ...pass, invocations: [0, y[0]] }, lanes, text);
+  return simdPass({ ...pass, invocations: [0, samples] }, lanes, text);
+}
+
+/** In which directions Winograd's way takes less time for x [N,C/4,H,4W] and K outputs. */
+export function winogradWays(
+  x: Shape,
+  K: number,
+  settings: FusedConvSettings,
+): { forward: boolean; gradient: boolean } {
+  const {
+    filter: [, R, S],
+    stride,
+    pad: [top, left, bottom, right],
+    lanes,
+  } = settings;
+  if (stride !== 1 || R !== 3 || S !== 3) return { forward: false, gradient: false };
+  const { N, H, W } = packedSizes(x);
+  const y = packedShape([N, K, outputSize(H, R, 1, top, bottom), outputSize(W, S, 1, left, right)]);
+  return {
+    forward: winogradPays(lanes, forwardShape(x, y, settings)),
+    gradient: winogradPays(lanes, gradientShape(x, y, settings)),
+  };
 }
 
 /** Shape of the weights that the forward pass reads: [C/4, taps, outputs, 4]. */

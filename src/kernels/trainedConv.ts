@@ -65,7 +65,7 @@ export const trainedConv: Op<TrainedConvSettings> = {
       outputs: { y: { shape: y } },
       constants: {},
       forward: {
-        ...forwardPass(x, y, fused, undefined),
+        ...forwardPass(x, y, fused),
         operands: { ...bound, input: 'x', weights: 'table', result: 'y' },
       },
       backward: {

@@ -1,4 +1,4 @@
-// The texts of Winograd's way (simdWinograd.ts): weights and patches at the points, their products, and results.
+// The texts of Winograd's way (simdWinograd.ts): patches at the points, their products with the weights there, and results.
 
 import { OTHER } from './convolutionParts.ts';
 import { TEXELS_PER_ROW } from './op.ts';
@@ -10,8 +10,8 @@ export const POINTS = 6;
 export const OUTPUTS = 4;
 
 // the points, beside 0 and infinity, are these and their opposites
-const A = 5 / 8;
-const B = 3 / 2;
+export const A = 5 / 8;
+export const B = 3 / 2;
 const [A2, B2] = [A * A, B * B];
 
 const range = (count: number): number[] => [...Array(count).keys()];
@@ -45,40 +45,6 @@ const points = (rows: string, transform: string, store: (i: number, j: number) =
       return `  { let v = ${transform}(${rows}${i}); ${stores.join(' ')} }`;
     })
     .join('\n');
-
-/** Lane = output, workgroups = outputs and texels of channels. */
-export const weightText = (lanes: number) =>
-  withShape(`${texture(1, 'weights')}
-@group(0) @binding(2) var<storage, read_write> weight_points : array<vec4f>;
-
-// G w
-fn values(w : array<vec4f, 3>) -> array<vec4f, ${POINTS}> {
-  let even_a = ${1 / (2 * A2 * (A2 - B2))} * (w[0] + ${A2} * w[2]);
-  let odd_a = ${A / (2 * A2 * (A2 - B2))} * w[1];
-  let even_b = ${1 / (2 * B2 * (B2 - A2))} * (w[0] + ${B2} * w[2]);
-  let odd_b = ${B / (2 * B2 * (B2 - A2))} * w[1];
-  return array(${1 / (A2 * B2)} * w[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, w[2]);
-}
-
-@compute @workgroup_size(${lanes})
-fn transform_weights(@builtin(workgroup_id) group : vec3u, @builtin(subgroup_invocation_id) lane : u32) {
-  let k = i32(group.x) * ${lanes} + i32(lane);
-  if (k >= shape.outputs) { return; }
-  let c = i32(group.y);
-  let at = 9 * c * shape.outputs + k;
-${range(3)
-  .map((s) => {
-    const taps = range(3).map((r) => `textureLoad(weights, texel(at + ${3 * r + s} * shape.outputs))`);
-    return `  let column${s} = values(array(${taps.join(', ')}));`;
-  })
-  .join('\n')}
-${range(POINTS)
-  .map((i) => `  let row${i} = array(${range(3).map((s) => `column${s}[${i}]`)});`)
-  .join('\n')}
-  let to = c * shape.outputs + k;
-${points('row', 'values', (i, j) => `weight_points[${POINTS * i + j} * shape.C4 * shape.outputs + to] = v[${j}];`)}
-}
-`);
 
 /** What lane `lane` of a workgroup calls its tile, and where that begins. */
 const tileText = (lanes: number) => `let tile = i32(group.x) * ${lanes} + i32(lane);

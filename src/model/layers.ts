@@ -10,7 +10,7 @@ import { tilingFor } from '../engine/tuning.ts';
 import { add } from '../kernels/add.ts';
 import { batchNorm } from '../kernels/batchNorm.ts';
 import { conv2d } from '../kernels/conv2d.ts';
-import { fusedConv } from '../kernels/fusedConv.ts';
+import { fusedConv, winogradWays } from '../kernels/fusedConv.ts';
 import { gemmConv } from '../kernels/gemmConv.ts';
 import type { Product, Tiling } from '../kernels/gemmTiling.ts';
 import { maxPool, packedMaxPool } from '../kernels/maxPool.ts';
@@ -92,7 +92,8 @@ export function fusedLayers(tape: Tape, parameters: Parameters, lanes: number): 
   const convolve = (x: Tensor, { conv, bn, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
     const { filter, ...weights } = parameters.packed(conv, bn, stride);
     const settings = { filter, stride, pad, rectify, lanes };
-    const inputs = { x, ...weights };
+    const ways = winogradWays(x.shape, weights.bias.size, settings);
+    const inputs = { x, ...weights, ...parameters.packedAtPoints(conv, bn, ways) };
     if (!bypass) return tape.apply(fusedConv, inputs, settings);
     const { offset, rectify: isRectified, tensor } = bypass;
     const added = { offset: [offset, offset] as const, rectify: isRectified };

@@ -7,6 +7,7 @@ import { StreamscopeError } from '../error.ts';
 import { type FoldableNorm, packConvolution } from '../kernels/fusedConv.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../kernels/gemmWeights.ts';
 import type { Shape } from '../kernels/op.ts';
+import { weightsAtPoints } from '../kernels/simdWinograd.ts';
 import type { Network } from './network.ts';
 import { tapsOf } from './taps.ts';
 import type { Weights, WeightTensor } from './weights.ts';
@@ -109,6 +110,8 @@ export class Parameters {
   readonly #tensors = new Map<string, Tensor>();
   /** by convolution, for the one kernel that the device runs */
   readonly #fused = new Map<string, FusedTensors>();
+  /** by label */
+  readonly #atPoints = new Map<string, Tensor>();
 
   constructor(
     readonly gpu: Gpu,
@@ -145,6 +148,29 @@ export class Parameters {
     });
   }
 
+  /** The weights of `packed` at Winograd's points, for the directions that are wanted; uploaded once. */
+  packedAtPoints(
+    conv: string,
+    bn: string,
+    wanted: { forward: boolean; gradient: boolean },
+  ): { wPoints?: Tensor; vPoints?: Tensor } {
+    const once = (direction: 'w' | 'v'): Tensor => {
+      const label = `${conv} at points${direction === 'v' ? ' for the gradient' : ''}`;
+      const known = this.#atPoints.get(label);
+      if (known) return known;
+      const { shape } = this.#found(`${conv}.weight`);
+      const packed = packConvolution(this.#found(`${conv}.weight`).data, shape, 1, this.#norm(bn));
+      const points = weightsAtPoints(packed[direction]);
+      const made = createTexture(this.gpu, label, points.shape, points.data);
+      this.#atPoints.set(label, made);
+      return made;
+    };
+    return {
+      ...(wanted.forward && { wPoints: once('w') }),
+      ...(wanted.gradient && { vPoints: once('v') }),
+    };
+  }
+
   /** A convolution with its batch norm folded in, for gemmConv; uploaded once. */
   matrices(conv: string, bn: string, stride: number): FusedTensors {
     return this.#foldedOnce(conv, bn, ({ data, shape }, norm) => {
@@ -165,18 +191,18 @@ export class Parameters {
   ): FusedTensors {
     const known = this.#fused.get(conv);
     if (known) return known;
-    const [weight, ...norm] = [
-      `${conv}.weight`,
-      ...Object.values(BATCH_NORM_FIELDS).map((field) => `${bn}.${field}`),
-    ].map((name) => this.#found(name));
-    const [gamma, beta, mean, variance] = norm.map(({ data }) => data);
+    const weight = this.#found(`${conv}.weight`);
     const [, C, R, S] = weight.shape;
-    const made = {
-      ...make(weight, { gamma, beta, mean, variance, ...BATCH_NORM }),
-      filter: [C, R, S] as const,
-    };
+    const made = { ...make(weight, this.#norm(bn)), filter: [C, R, S] as const };
     this.#fused.set(conv, made);
     return made;
+  }
+
+  #norm(bn: string): FoldableNorm {
+    const [gamma, beta, mean, variance] = Object.values(BATCH_NORM_FIELDS).map(
+      (field) => this.#found(`${bn}.${field}`).data,
+    );
+    return { gamma, beta, mean, variance, ...BATCH_NORM };
   }
 
   #found(name: string): WeightTensor {
@@ -192,8 +218,9 @@ export class Parameters {
 
   destroy(): void {
     const fused = [...this.#fused.values()].flatMap(({ w, v, bias }) => [w, v, bias]);
-    destroy(this.gpu, ...this.#tensors.values(), ...fused);
+    destroy(this.gpu, ...this.#tensors.values(), ...fused, ...this.#atPoints.values());
     this.#tensors.clear();
     this.#fused.clear();
+    this.#atPoints.clear();
   }
 }

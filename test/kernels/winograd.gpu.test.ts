@@ -7,7 +7,7 @@ import { Plan, submit } from '../../src/engine/plan.ts';
 import { gradientOf, Tape } from '../../src/engine/tape.ts';
 import { createTensor, destroy, read } from '../../src/engine/tensor.ts';
 import { fusedConv, packConvolution } from '../../src/kernels/fusedConv.ts';
-import { winogradPays } from '../../src/kernels/simdWinograd.ts';
+import { weightsAtPoints, winogradPays } from '../../src/kernels/simdWinograd.ts';
 import { randomArray } from '../support/arrays.ts';
 import { type FusedShape, fusedCase, fusedName } from '../support/fusedCases.ts';
 import { AWKWARD, canWinograd, WHOLE_FRAMES, windowShapes } from '../support/fusedShapes.ts';
@@ -58,13 +58,15 @@ const weights = packConvolution(randomArray('w', [K, C, 3, 3]).data, [K, C, 3, 3
 
 /** y and dx of some samples, whose values are in `x` and `dy`. */
 async function run(context: Parameters<typeof simdLanes>[1], x: number[][], dy: number[][]) {
-  const settings = { filter: [C, 3, 3], stride: 1, pad, rectify: false, winograd: true } as const;
+  const settings = { filter: [C, 3, 3], stride: 1, pad, rectify: false } as const;
   const table = (name: string, { shape, data }: { shape: readonly number[]; data: ArrayLike<number> }) =>
     createTensor(gpu, name, shape, { data });
   const tensors = {
     x: createTensor(gpu, 'x', [x.length, 2, size, 4 * size], { data: x.flat(), differentiable: true }),
     w: table('w', weights.w),
     v: table('v', weights.v),
+    wPoints: table('wPoints', weightsAtPoints(weights.w)),
+    vPoints: table('vPoints', weightsAtPoints(weights.v)),
     bias: table('bias', { shape: [weights.bias.length], data: weights.bias }),
   };
   const given = createTensor(gpu, 'dy', [x.length, 3, size, 4 * size], { data: dy.flat() });

@@ -14,6 +14,7 @@ import type { Product, Tiling } from '../../src/kernels/gemmTiling.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../../src/kernels/gemmWeights.ts';
 import { pack, unpack } from '../../src/kernels/pack.ts';
 import * as R from '../../src/kernels/reference.ts';
+import { weightsAtPoints } from '../../src/kernels/simdWinograd.ts';
 import { BATCH_NORM } from '../../src/model/parameters.ts';
 import { randomArray, randomIntegers } from './arrays.ts';
 import type { Pair, Quad } from './opCases.ts';
@@ -96,15 +97,12 @@ export const fusedCase = (given: FusedShape, lanes: number, winograd = false): O
     op: winograd ? 'winograd' : 'fusedConv',
     tables({ data, shape }, stride, norm) {
       const { w, v, bias } = packConvolution(data, shape, stride, norm);
-      return { w, v, bias: { shape: [bias.length], data: bias } };
+      const tables = { w, v, bias: { shape: [bias.length], data: bias } };
+      return winograd ? { ...tables, wPoints: weightsAtPoints(w), vPoints: weightsAtPoints(v) } : tables;
     },
-    record(tape, { x, w, v, bias, a }, settings, channels) {
-      const inputs = { x: tape.apply(pack, { x }), w, v, bias, ...(a && { a: tape.apply(pack, { x: a }) }) };
-      return tape.apply(
-        unpack,
-        { x: tape.apply(fusedConv, inputs, { ...settings, lanes, winograd }) },
-        { channels },
-      );
+    record(tape, { x, a, clock: _, ...tables }, settings, channels) {
+      const inputs = { x: tape.apply(pack, { x }), ...tables, ...(a && { a: tape.apply(pack, { x: a }) }) };
+      return tape.apply(unpack, { x: tape.apply(fusedConv, inputs, { ...settings, lanes }) }, { channels });
     },
   });
 
