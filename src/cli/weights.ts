@@ -98,7 +98,7 @@ export async function inspectWeights(path: string, { json }: { json?: boolean })
     `${path}: ${network.name}, ${network.width} channels after the stem, ${network.classes} classes`,
   );
   console.log(`${weights.size} tensors, ${values} values, SHA-256 ${sha256}`);
-  const missing = tapsOf(network).filter((tap) => !served.includes(tap));
+  const missing = tapsOf(network).filter(({ place }) => !serves(opened, place));
   console.log(
     missing.length === 0
       ? 'Serves every tap.'
