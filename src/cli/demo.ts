@@ -15,9 +15,10 @@ export interface DemoOptions {
   seeds: number;
 }
 
-const BLOCKS = ['1.1', '2.0', '2.1'];
+/** One whose bypass is the identity, and one whose bypass is a convolution. */
+const BLOCKS = ['1.1', '2.0'];
 /** The block of the ablation. */
-const ABLATED = '2.1';
+const ABLATED = '2.0';
 const PHOTOGRAPHS = { count: 200, size: 224, seed: 0, split: 'held-out' } as const;
 
 /** Prints the path of the report, and what to do next. Run again, it continues. */
@@ -30,7 +31,7 @@ export async function demo({ out, steps, seeds }: DemoOptions, signal: AbortSign
   const common = { weights: EMBEDDED, images, out, progress: 'auto' } as const;
   const options: ReproduceOptions = {
     ...common,
-    ...{ blocks: BLOCKS.join(','), display: 'named', seeds, seed: 0, steps },
+    ...{ blocks: BLOCKS.join(','), seeds, seed: 0, steps },
     ...{ jitterMode: 'faithful', learningRate: 0.05, size: 224, retries: 2, pixels: 'saved' },
   };
   await reproduce(options, signal);

@@ -217,7 +217,7 @@ function makeProgram(): Command {
   program
     .command('demo')
     .description('the whole study on the small network that lies beside the program; no download')
-    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 96)
+    .option('--steps <n>', 'steps of Adam', wholeNumber('--steps', 1), 64)
     .option('--seeds <n>', 'images per unit', wholeNumber('--seeds', 1), 2)
     .option('--out <folder>', 'the run folder', 'runs/demo')
     .action((options) => demo(options, stop.signal));
