@@ -24,10 +24,9 @@ const AGAIN = 'Delete it and fetch it again; see weights/README.md.';
  */
 export function parseWeights(bytes: Uint8Array, fileName: string): Weights {
   try {
+    if (isSafetensors(bytes)) return parseSafetensors(bytes);
     checkKind(bytes);
-    // the size may begin with any bytes, those of a zip or a pickle among them; in these, byte 8 is no '{'
-    const isHeader = bytes[8] === 0x7b;
-    const isPth = !isHeader && ((bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80);
+    const isPth = (bytes[0] === 0x50 && bytes[1] === 0x4b) || bytes[0] === 0x80;
     return isPth ? parsePth(bytes) : parseSafetensors(bytes);
   } catch (error) {
     if (!(error instanceof StreamscopeError)) throw error;
@@ -37,6 +36,12 @@ export function parseWeights(bytes: Uint8Array, fileName: string): Weights {
     });
   }
 }
+
+/**
+ * A '{' after a size that fits into seven bytes. The size may begin with any byte, that of a zip, a pickle or a web page
+ * among them; but in a zip or a pickle byte 8 is no '{', and text has no zero before it.
+ */
+const isSafetensors = (bytes: Uint8Array): boolean => bytes[7] === 0 && bytes[8] === 0x7b;
 
 function checkKind(bytes: Uint8Array): void {
   if (bytes.length === 0) throw new StreamscopeError('badInput', 'the file is empty.', AGAIN);

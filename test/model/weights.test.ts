@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { StreamscopeError } from '../../src/error.ts';
 import { writeSafetensors } from '../../src/model/safetensors.ts';
 import { parseWeights, type Weights, weightsHash } from '../../src/model/weights.ts';
-import { join } from '../support/hostileFiles.ts';
+import { floats, join, safetensors } from '../support/hostileFiles.ts';
 import { FUZZ_TIMEOUT, fuzz, refusal } from '../support/refusals.ts';
 
 const fixture = (name: string) =>
@@ -27,9 +27,19 @@ describe('parseWeights', () => {
     expect(parseWeights(bytes, 'w')).toEqual(weights);
   });
 
+  it.each([
+    ['<', 0x3c],
+    ['space and <', 0x3c20],
+    ['line feed and <', 0x3c0a],
+  ])('a .safetensors whose size begins as a web page does is one: %s', (_, size) => {
+    const header = JSON.stringify({ w: { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }).padEnd(size);
+    expect(parseWeights(safetensors(header, floats(1, 2)), 'w')).toEqual(weights);
+  });
+
   const wrong: [string, Uint8Array, RegExp][] = [
     ['an empty file', join(), /w.pth: the file is empty/],
     ['a web page', join('\n<!DOCTYPE html><html>404</html>'), /w.pth: this is a web page/],
+    ['a web page with a { in its ninth byte', join('<script>{}</script>'), /w.pth: this is a web page/],
     [
       'a Git LFS pointer',
       join('version https://git-lfs.github.com/spec/v1\noid sha256:00'),

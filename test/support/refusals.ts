@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import { StreamscopeError } from '../../src/error.ts';
 
 export const ROUNDS = Number(process.env.STREAMSCOPE_FUZZ ?? 20_000);
-const SEED = Number(process.env.STREAMSCOPE_FUZZ_SEED ?? 1);
+export const SEED = Number(process.env.STREAMSCOPE_FUZZ_SEED ?? 1);
 /** For tests that fuzz, on a machine that may have other work: 10 ms a round. */
 export const FUZZ_TIMEOUT = 60_000 + 10 * ROUNDS;
 

@@ -1,0 +1,175 @@
+// Faults of the kernels for SIMD adapters, and of the text that writes them. See plant.mjs for what a row is.
+
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the rows hold the text of template strings.
+const CONVOLUTION = 'test/kernels/fusedConv.gpu.test.ts';
+const SPECTRUM = 'test/kernels/imageOps.gpu.test.ts';
+const FOLD = 'simdSpectrumFold.ts';
+const WINDOW = 'simdSpectrumWindow.ts';
+
+export const simdFaults = [
+  {
+    tests: CONVOLUTION,
+    only: '^(awkward|NaN|-?Infinity)',
+    faults: [
+      [
+        'index',
+        'fusedConv.ts',
+        'shape.u * shape.y_stride + phase / shape.y_stride',
+        'shape.u * shape.y_stride + phase % shape.y_stride',
+      ],
+      ['stride', 'fusedConv.ts', 'let h = p * shape.y_stride + first_h;', 'let h = p + first_h;'],
+      ['missing bias', 'fusedConv.ts', 'var sum = value + addend;', 'var sum = value;'],
+      ['missing bound', 'fusedConv.ts', 'if (h < 0 || h >= shape.y_H || v < 0', 'if (h < 0 || v < 0'],
+      ['index', 'fusedConv.ts', 'let there = other[4 * at + c % 4];', 'let there = other[4 * at];'],
+      [
+        'padding',
+        'fusedConv.ts',
+        'y_plane * shape.other_H + h + shape.other_top',
+        'y_plane * shape.other_H + h',
+      ],
+      ['missing ReLU', 'fusedConv.ts', '{ sum += max(there, 0.0); }', '{ sum += there; }'],
+      ['wrong comparison', 'fusedConv.ts', 'select(0.0, sum, there > 0.0)', 'select(0.0, sum, there >= 0.0)'],
+      ['missing accumulate', 'fusedConv.ts', 'if (shape.accumulate == 1) { sum += result[i]; }', ''],
+      [
+        'sign',
+        'fusedConv.ts',
+        'norm.beta[k] - norm.mean[k] * scale[k]',
+        'norm.beta[k] + norm.mean[k] * scale[k]',
+      ],
+      [
+        'missing epsilon',
+        'fusedConv.ts',
+        'Math.sqrt(norm.variance[k] + norm.eps)',
+        'Math.sqrt(norm.variance[k])',
+      ],
+      ['not turned', 'fusedConv.ts', 'a + stride * (rows - 1 - i)', 'a + stride * i'],
+      ['wrong comparison', 'add.wgsl', 'select(0.0, d, a[i] > 0.0)', 'select(0.0, d, a[i] >= 0.0)'],
+      ['off by one', 'convolutionParts.ts', 'top: rows - 1 - u,', 'top: rows - u,'],
+      [
+        'off by one',
+        'convolutionParts.ts',
+        'Math.floor((W - 1 + left) / stride) - v + 1',
+        'Math.floor((W - 1 + left) / stride) - v',
+      ],
+      ['missing factor', 'convolutionParts.ts', 'LEFT: side * left', 'LEFT: left'],
+    ],
+  },
+  {
+    tests: CONVOLUTION,
+    only: '^(awkward|NaN|-?Infinity)',
+    faults: [
+      [
+        'sign of the padding',
+        'simdConvolution.ts',
+        'first_p * ${stride} - shape.top + j',
+        'first_p * ${stride} + shape.top + j',
+      ],
+      ['stride', 'simdConvolution.ts', 'first_q * ${stride} - shape.left', 'first_q - shape.left'],
+      [
+        'missing bound',
+        'simdConvolution.ts',
+        '${bounded}v${i} >= 0 && v${i} < shape.W;',
+        '${bounded}v${i} < shape.W;',
+      ],
+      ['off by one', 'simdConvolution.ts', '+ r < shape.H;', '+ r <= shape.H;'],
+      ['missing ReLU', 'simdConvolution.ts', 'max(f${i}, vec4f())', 'f${i}'],
+      [
+        'NaN becomes a number',
+        'simdConvolution.ts',
+        'select(f${i}, max(f${i}, vec4f()), rectified)',
+        'max(f${i}, select(vec4f(-1e38), vec4f(), rectified))',
+      ],
+      [
+        'wrong constant',
+        'simdConvolution.ts',
+        'row += ${turn.R * S} * shape.outputs;',
+        'row += ${turn.R} * shape.outputs;',
+      ],
+      [
+        'missing step',
+        'simdConvolution.ts',
+        "'}\\n    ' : ''}plane += shape.H * shape.W;",
+        "'}\\n    ' : ''}",
+      ],
+      ['swapped operands', 'simdConvolution.ts', '+ j * step[1] + (t % S)', '+ j * step[0] + (t % S)'],
+      ['index', 'simdConvolution.ts', '(i * step[0] + Math.floor(t / S))', '(i * step[0] + (t % S))'],
+      ['missing accumulate', 'simdConvolution.ts', 'z${i * columns + j} += b', 'z${i * columns + j} = b'],
+      ['missing accumulate', 'simdConvolution.ts', '`y${i} += z${i};`', '`y${i} = z${i};`'],
+      [
+        'off by one',
+        'simdConvolution.ts',
+        'if (k >= shape.outputs) { return; }',
+        'if (k > shape.outputs) { return; }',
+      ],
+      [
+        'missing bound',
+        'simdConvolution.ts',
+        'min(first_q + ${tile.columns}, shape.Q)',
+        'first_q + ${tile.columns}',
+      ],
+      ['index', 'simdConvolution.ts', '/ shape.groups / shape.across', '/ shape.across'],
+      ['wrong lane', 'simdConvolution.ts', '${pixel % lanes}u);`;', '${(pixel + 1) % lanes}u);`;'],
+      [
+        'wrong bound',
+        'simdConvolution.ts',
+        'const patch = ((rows - 1) * step[0] + turnRows) * patchColumns;',
+        'const patch = (rows - 1) * step[0] * patchColumns + 1;',
+      ],
+    ],
+  },
+  {
+    tests: SPECTRUM,
+    only: '^for SIMD adapters spectrum',
+    faults: [
+      ['sign', FOLD, '`vec2f(-${value}.y, ${value}.x)`', '`vec2f(${value}.y, ${value}.x)`'],
+      ['sign', FOLD, ', 2 - sign)', ', 2 + sign)'],
+      ['missing case', FOLD, 'let alone = partner == g;', 'let alone = false;'],
+      ['missing term', FOLD, 'origin.x % R) % R + R * REACH) % H', 'origin.x % R) % R) % H'],
+      ['swapped operands', FOLD, 's${R - 1 - j} * p[plane', 's${j} * p[plane'],
+      ['missing accumulate', FOLD, 'if (ACCUMULATE) { d += dp[i]; }', ''],
+      ['missing bound', FOLD, 'if (!alone) { $', 'if (true) { $'],
+      ['sign', FOLD, '(4 - t) % 4', 't % 4'],
+      ['index', FOLD, 'let r${t} = (${t + R}u - origin.x % ${R}) % ${R};', 'let r${t} = ${t}u;'],
+      ['missing bound', FOLD, 'let partner = (G - g) % G;', 'let partner = G - g;'],
+    ],
+  },
+  {
+    tests: SPECTRUM,
+    only: '^for SIMD adapters spectrum',
+    faults: [
+      ['missing case', WINDOW, 'fx == 0 || 2 * fx == W', 'fx == 0'],
+      [
+        'sign',
+        WINDOW,
+        'vec4f(times(turn, e + o), times(turn, e - o))',
+        'vec4f(times(turn, e - o), times(turn, e + o))',
+      ],
+      ['off by one', WINDOW, '+ PAIRS - 1) * F', '+ PAIRS) * F'],
+      ['sign', WINDOW, 'vec2f(-o${i}.y, o${i}.x)', 'vec2f(o${i}.y, o${i}.x)'],
+      ['sign', WINDOW, 'vec2f(pair.y - pair.w, pair.z - pair.x)', 'vec2f(pair.y - pair.w, pair.x - pair.z)'],
+      ['missing bound', WINDOW, 'k${j} += g${j}; if (k${j} >= G) { k${j} -= G; }', 'k${j} += g${j};'],
+      ['off by one', WINDOW, 'for (var m = 0u; m <= REACH; m++)', 'for (var m = 0u; m < REACH; m++)'],
+      ['counted twice', WINDOW, '  if (half == 1 && m == 0) { return ROWS; }', ''],
+      [
+        'swapped operands',
+        WINDOW,
+        'select(REACH + m, REACH - m, half == 1)',
+        'select(REACH - m, REACH + m, half == 1)',
+      ],
+      ['missing bound', WINDOW, 'if (MIDDLE + d < COLUMNS) { y[i + d] = p - q; }', 'y[i + d] = p - q;'],
+      ['sign', WINDOW, 'y[i - d] = p + q;', 'y[i - d] = p - q;'],
+      ['counted twice', WINDOW, 'let both = d > 0;', 'let both = true;'],
+      ['off by one', WINDOW, 'min(block + ${BLOCK}, MIDDLE + 1)', 'min(block + ${BLOCK}, MIDDLE)'],
+      ['missing accumulate', WINDOW, '`z${i} += part${i};`', '`z${i} = part${i};`'],
+      ['index', WINDOW, 'let turn = phase(fx, origin.y + MIDDLE);', 'let turn = phase(fx, MIDDLE);'],
+      [
+        'missing conjugate',
+        WINDOW,
+        'conjugate(phase(fx, origin.y + MIDDLE))',
+        'phase(fx, origin.y + MIDDLE)',
+      ],
+      ['wrong lane', WINDOW, 'row_of(pair${j}, lane % 2)', 'row_of(pair${j}, lane / 2 % 2)'],
+      ['missing bound', WINDOW, 'if (m > REACH) { return; }', ''],
+    ],
+  },
+];
