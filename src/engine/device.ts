@@ -2,11 +2,13 @@
 // says nothing. Here `uncapturederror` and `lost` are fatal: they are kept, and every method that hands out a
 // result throws the first of them. Buffers are made only here, so sizes are checked and bytes are counted.
 
-import { openGpu, waitFor } from '#gpu';
-import { StreamscopeError } from '../error.ts';
+import { memoryBudget, openGpu, patience, waitFor } from '#gpu';
+import { type ExitClass, StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW } from '../kernels/op.ts';
+import { checksumOf, encodeChecksum } from './checksum.ts';
 import { familyOf, type KernelFamily, statedLanes } from './kernelFamily.ts';
 import { loadTuning, type Tuning } from './tuning.ts';
+import { within } from './watchdog.ts';
 
 const LIMITS = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxStorageBuffersPerShaderStage'] as const;
 
@@ -16,10 +18,22 @@ const FEATURES = ['timestamp-query', 'subgroups'] as const;
 /** Adapters that compute on the CPU: fine for checking and small work, refused by benchmarks of GPUs. */
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader/i;
 
+const AGAIN = 'Run the same command again; finished work is kept.';
+const SMALLER = 'Use a smaller batch or image.';
+
+/** There is no memory for something: a smaller batch may fit. */
+export class OutOfMemory extends StreamscopeError {
+  constructor(message: string) {
+    super('unavailable', message, SMALLER);
+  }
+}
+
 export class Gpu {
   /** first error the device reported, if any */
   #failure: StreamscopeError | undefined;
   #closing = false;
+  /** it was given work that it does not finish */
+  #hangs = false;
   readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   /** bytes in live buffers and textures */
   liveBytes = 0;
@@ -27,6 +41,8 @@ export class Gpu {
   kernels: KernelFamily = 'plain';
   /** what was measured on this adapter, if anything was */
   tuning: Tuning | undefined;
+  /** most bytes of live buffers and textures */
+  budget = memoryBudget;
 
   private constructor(
     readonly device: GPUDevice,
@@ -34,7 +50,10 @@ export class Gpu {
   ) {
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault(); // Dawn would print it; it is thrown instead
-      this.#fail('bug', `The GPU rejected a command: ${event.error.message.split('\n')[0]}`);
+      const [message] = event.error.message.split('\n');
+      if (event.error instanceof GPUOutOfMemoryError)
+        this.#failure ??= new OutOfMemory(`The GPU is out of memory: ${message}`);
+      else this.#fail('bug', `The GPU rejected a command: ${message}`);
     });
     void device.lost.then(({ message }) => {
       if (!this.#closing) this.#fail('stopped', `The GPU was lost: ${message || 'no reason given'}.`);
@@ -50,7 +69,7 @@ export class Gpu {
     const requiredFeatures: GPUFeatureName[] = [];
     for (const feature of FEATURES) if (adapter.features.has(feature)) requiredFeatures.push(feature);
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-    const device = await waitFor(adapter.requestDevice({ requiredFeatures, requiredLimits }));
+    const device = await requestDevice(adapter, { requiredFeatures, requiredLimits });
     const gpu = new Gpu(device, adapter.info);
     try {
       const choice = await familyOf(gpu, kernels);
@@ -85,12 +104,38 @@ export class Gpu {
     if (this.#failure) throw this.#failure;
   }
 
-  #fail(exitClass: 'bug' | 'stopped' | 'unavailable', message: string): void {
+  #fail(exitClass: ExitClass, message: string): StreamscopeError {
     const hint =
       exitClass === 'bug'
         ? 'This is a bug in streamscope: please report the command with the output of `streamscope doctor`.'
-        : 'Run the same command again; finished work is kept.';
+        : AGAIN;
     this.#failure ??= new StreamscopeError(exitClass, message, hint);
+    return this.#failure;
+  }
+
+  /** Forgets that memory ran out, once what was made meanwhile is given back. Throws any other failure. */
+  async recover(): Promise<void> {
+    await this.#done(this.device.queue.onSubmittedWorkDone());
+    if (this.#failure instanceof OutOfMemory) this.#failure = undefined;
+    this.check();
+  }
+
+  /** Waits for what was submitted, but not for ever. */
+  #done<T>(promise: Promise<T>): Promise<T> {
+    return within(waitFor(promise), patience, () => {
+      this.#hangs = true;
+      return this.#fail('stopped', `The GPU has not finished its work within ${patience} s.`);
+    });
+  }
+
+  /** Throws when so many bytes more would exceed the budget. */
+  #reserve(label: string, bytes: number): void {
+    if (this.liveBytes + bytes > this.budget) {
+      throw new OutOfMemory(
+        `${label} needs ${bytes} bytes beside the ${this.liveBytes} in use, the budget is ${this.budget}.`,
+      );
+    }
+    this.liveBytes += bytes;
   }
 
   /** A buffer of `size` bytes, rounded up to a multiple of 4. Throws above the device's limits. */
@@ -103,11 +148,11 @@ export class Gpu {
       throw new StreamscopeError(
         'unavailable',
         `${label} needs ${size} bytes, this adapter (${this.adapter}) allows ${limit} in one buffer.`,
-        'Use a smaller batch or image.',
+        SMALLER,
       );
     }
     const rounded = Math.max(4, Math.ceil(size / 4) * 4);
-    this.liveBytes += rounded;
+    this.#reserve(label, rounded);
     return this.device.createBuffer({ label, size: rounded, usage });
   }
 
@@ -124,17 +169,16 @@ export class Gpu {
       throw new StreamscopeError(
         'unavailable',
         `${label} needs a texture of ${rows} rows, this adapter (${this.adapter}) allows ${limit}.`,
-        'Use a smaller batch or image.',
+        SMALLER,
       );
     }
-    const texture = this.device.createTexture({
+    this.#reserve(label, bytesOf({ width: TEXELS_PER_ROW, height: rows }));
+    return this.device.createTexture({
       label,
       size: [TEXELS_PER_ROW, rows],
       format: 'rgba32float',
       usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
     });
-    this.liveBytes += bytesOf(texture);
-    return texture;
   }
 
   destroyTexture(texture: GPUTexture): void {
@@ -144,29 +188,43 @@ export class Gpu {
 
   /** Waits until everything submitted so far is done. */
   async finish(): Promise<void> {
-    await waitFor(this.device.queue.onSubmittedWorkDone());
+    await this.#done(this.device.queue.onSubmittedWorkDone());
     this.check();
   }
 
-  /** Copies bytes back to the CPU; waits for the work submitted before. */
+  /**
+   * Copies bytes back to the CPU; waits for the work submitted before. Throws when other bytes arrive than the GPU
+   * holds, which only buffers that kernels can read allow to tell.
+   */
   async read(buffer: GPUBuffer, size = buffer.size): Promise<ArrayBuffer> {
-    const staging = this.createBuffer(
-      `read ${buffer.label}`,
-      size,
-      GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-    );
+    const whole = 4 * Math.ceil(size / 4);
+    const checked = (buffer.usage & GPUBufferUsage.STORAGE) !== 0;
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+    const staging = this.createBuffer(`read ${buffer.label}`, whole + 4, usage);
+    const sum = this.createBuffer('checksum', 4, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC);
     try {
       const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, 0, staging, 0, staging.size);
+      encoder.copyBufferToBuffer(buffer, 0, staging, 0, whole);
+      if (checked) encodeChecksum(this.device, encoder, buffer, whole, sum);
+      encoder.copyBufferToBuffer(sum, 0, staging, whole, 4);
       this.device.queue.submit([encoder.finish()]);
-      await waitFor(staging.mapAsync(GPUMapMode.READ)).catch((error: unknown) => {
+      await this.#done(staging.mapAsync(GPUMapMode.READ)).catch((error: unknown) => {
         this.check();
-        throw new StreamscopeError('stopped', `Reading ${buffer.label} from the GPU failed: ${error}.`);
+        throw new StreamscopeError(
+          'stopped',
+          `Reading ${buffer.label} from the GPU failed: ${error}.`,
+          AGAIN,
+        );
       });
       this.check();
-      return staging.getMappedRange().slice(0, size);
+      const arrived = staging.getMappedRange().slice(0);
+      const [expected] = new Uint32Array(arrived, whole);
+      if (checked && checksumOf(arrived.slice(0, whole)) !== expected)
+        throw this.#fail('stopped', `Reading ${buffer.label} from the GPU gave other bytes than it holds.`);
+      return arrived.slice(0, size);
     } finally {
       this.destroyBuffer(staging);
+      this.destroyBuffer(sum);
     }
   }
 
@@ -174,11 +232,24 @@ export class Gpu {
   close(): void {
     this.#closing = true;
     this.#fail('bug', 'The GPU was closed and is used again.');
-    this.device.destroy();
+    if (!this.#hangs) this.device.destroy(); // it would wait for what does not end
   }
 }
 
-export const bytesOf = ({ width, height }: GPUTexture): number => 16 * width * height;
+export const bytesOf = ({ width, height }: Pick<GPUTexture, 'width' | 'height'>): number =>
+  16 * width * height;
+
+async function requestDevice(adapter: GPUAdapter, descriptor: GPUDeviceDescriptor): Promise<GPUDevice> {
+  try {
+    return await waitFor(adapter.requestDevice(descriptor));
+  } catch (error) {
+    throw new StreamscopeError(
+      'unavailable',
+      `The adapter gives no device: ${String(error).split('\n')[0]}.`,
+      '`streamscope doctor` shows what there is; STREAMSCOPE_ADAPTER chooses another.',
+    );
+  }
+}
 
 async function requestAdapter(): Promise<GPUAdapter> {
   const hint = 'Run `sh setup.sh`, which installs a software adapter where it may, or says what to install.';

@@ -17,6 +17,8 @@ export function openGpu(): GPU {
 export const host = 'browser';
 export const kernelsAsked: string | undefined = undefined;
 export const debugLevel = 0;
+export const memoryBudget = Number.POSITIVE_INFINITY;
+export const patience = 600;
 
 /** A page has no file of tunings. */
 export const readTuning = (): undefined => undefined;

@@ -69,6 +69,16 @@ export function readTuning(): { file: string; named: boolean; text?: string; fau
   }
 }
 
+/** Bytes of GPU memory that all buffers together may take, and seconds that the GPU may take for what it was given. */
+export const memoryBudget = 2 ** 20 * positive('STREAMSCOPE_MEMORY', Number.POSITIVE_INFINITY);
+export const patience = positive('STREAMSCOPE_GPU_TIMEOUT', 600);
+
+/** A setting that is a number above 0; what is none is as if it were not set. */
+function positive(name: string, otherwise: number): number {
+  const value = Number(process.env[name]);
+  return value > 0 ? value : otherwise;
+}
+
 /** DEBUG=1 device, plan, memory; 2 a table per dispatch; 3 the WGSL. */
 export const debugLevel = Number(process.env.DEBUG) || 0;
 

@@ -10,6 +10,7 @@ import {
   linearCase,
   maxPoolCase,
   objectiveCase,
+  packCase,
   packedMaxPoolCase,
   reluCase,
 } from '../support/opCases.ts';
@@ -47,6 +48,12 @@ const pools: Parameters<typeof maxPoolCase>[] = [
 const cases: OpCase[] = [
   ...pools.map((settings) => maxPoolCase(...settings)),
   ...pools.map((settings) => packedMaxPoolCase(...settings)),
+  packCase([1, 64, 112, 112]),
+  packCase([3, 7, 5, 3]),
+  packCase([2, 1, 1, 1]),
+  packCase([1, 64, 56, 56], true),
+  packCase([3, 7, 5, 3], true),
+  packCase([2, 1, 1, 1], true),
   ...STAGES.flatMap(({ C, size, summed }) => [
     batchNormCase([1, C, size, size]),
     reluCase([1, C, size, size]),

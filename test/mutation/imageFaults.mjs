@@ -126,13 +126,6 @@ export const imageFaults = [
         'weights.x * weights.y',
       ],
       ['off by one', 'packedWarp.wgsl', 'value = (1 - t.y) * top + t.y * bottom;', 'value = top;'],
-      [
-        'index',
-        'pack.wgsl',
-        'id.x / (4 * PIXELS) * 4 + id.x % 4;\n  var value',
-        'id.x / (4 * PIXELS) + id.x % 4;\n  var value',
-      ],
-      ['missing bound', 'unpack.wgsl', 'if (c < C) { d = dy', 'if (c < C + 1) { d = dy'],
     ],
   },
 ];

@@ -92,7 +92,7 @@ export const simdFaults = [
         "'}\\n    ' : ''}",
       ],
       ['swapped operands', 'simdConvolution.ts', '+ j * step[1] + (t % S)', '+ j * step[0] + (t % S)'],
-      ['index', 'simdConvolution.ts', '(i * step[0] + Math.floor(t / S))', '(i * step[0] + (t % S))'],
+      ['not turned', 'simdConvolution.ts', 'j * step[1] + (t % S)', 'j * step[1] + S - 1 - (t % S)'],
       ['missing accumulate', 'simdConvolution.ts', 'z${i * columns + j} += b', 'z${i * columns + j} = b'],
       ['missing accumulate', 'simdConvolution.ts', '`y${i} += z${i};`', '`y${i} = z${i};`'],
       [
@@ -101,20 +101,10 @@ export const simdFaults = [
         'if (k >= shape.outputs) { return; }',
         'if (k > shape.outputs) { return; }',
       ],
-      [
-        'missing bound',
-        'simdConvolution.ts',
-        'min(first_q + ${tile.columns}, shape.Q)',
-        'first_q + ${tile.columns}',
-      ],
+      ['index', 'simdConvolution.ts', '(p - first_p) * ${tile.columns}', '(p - first_p) * ${tile.rows}'],
       ['index', 'simdConvolution.ts', '/ shape.groups / shape.across', '/ shape.across'],
       ['wrong lane', 'simdConvolution.ts', '${pixel % lanes}u);`;', '${(pixel + 1) % lanes}u);`;'],
-      [
-        'wrong bound',
-        'simdConvolution.ts',
-        'const patch = ((rows - 1) * step[0] + turnRows) * patchColumns;',
-        'const patch = (rows - 1) * step[0] * patchColumns + 1;',
-      ],
+      ['stride', 'simdConvolution.ts', "(by > 1 ? ` * ${by}` : '')", "(by > 9 ? ` * ${by}` : '')"],
     ],
   },
   {
@@ -170,6 +160,26 @@ export const simdFaults = [
       ],
       ['wrong lane', WINDOW, 'row_of(pair${j}, lane % 2)', 'row_of(pair${j}, lane / 2 % 2)'],
       ['missing bound', WINDOW, 'if (m > REACH) { return; }', ''],
+    ],
+  },
+  {
+    tests: 'test/kernels/networkOps.gpu.test.ts',
+    only: '^(pack|unpack) ',
+    faults: [
+      [
+        'index',
+        'pack.wgsl',
+        'id.x / (4 * PIXELS) * 4 + id.x % 4;\n  var value',
+        'id.x / (4 * PIXELS) + id.x % 4;\n  var value',
+      ],
+      ['missing bound', 'pack.wgsl', 'if (c < C) { value', 'if (c < C + 1) { value'],
+      ['missing bound', 'unpack.wgsl', 'if (c < C) { d = dy', 'if (c < C + 1) { d = dy'],
+      [
+        'index',
+        'unpack.wgsl',
+        'let plane = id.y * ((C + 3) / 4) + c / 4;',
+        'let plane = id.y * (C / 4) + c / 4;',
+      ],
     ],
   },
 ];

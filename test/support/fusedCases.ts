@@ -12,12 +12,12 @@ import {
 import { gemmConv } from '../../src/kernels/gemmConv.ts';
 import type { Product, Tiling } from '../../src/kernels/gemmTiling.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../../src/kernels/gemmWeights.ts';
-import { pack, unpack } from '../../src/kernels/pack.ts';
+import { unpack } from '../../src/kernels/pack.ts';
 import * as R from '../../src/kernels/reference.ts';
 import { weightsAtPoints } from '../../src/kernels/simdWinograd.ts';
 import { BATCH_NORM } from '../../src/model/parameters.ts';
 import { randomArray, randomIntegers } from './arrays.ts';
-import type { Pair, Quad } from './opCases.ts';
+import { type Pair, packOnce, type Quad } from './opCases.ts';
 import type { OpCase } from './opCheck.ts';
 import { sampledConv2d, sampledConv2dBackwardX, sampleOf } from './sampledConv.ts';
 
@@ -101,7 +101,7 @@ export const fusedCase = (given: FusedShape, lanes: number, winograd = false): O
       return winograd ? { ...tables, wPoints: weightsAtPoints(w), vPoints: weightsAtPoints(v) } : tables;
     },
     record(tape, { x, a, clock: _, ...tables }, settings, channels) {
-      const inputs = { x: tape.apply(pack, { x }), ...tables, ...(a && { a: tape.apply(pack, { x: a }) }) };
+      const inputs = { x: packOnce(tape, x), ...tables, ...(a && { a: packOnce(tape, a) }) };
       return tape.apply(unpack, { x: tape.apply(fusedConv, inputs, { ...settings, lanes }) }, { channels });
     },
   });

@@ -7,7 +7,7 @@ import { colour, packedColour } from '../../src/kernels/colour.ts';
 import * as I from '../../src/kernels/imageReference.ts';
 import { normalize, packedNormalize } from '../../src/kernels/normalize.ts';
 import type { Op } from '../../src/kernels/op.ts';
-import { pack, unpack } from '../../src/kernels/pack.ts';
+import { unpack } from '../../src/kernels/pack.ts';
 import { packedPad, pad } from '../../src/kernels/pad.ts';
 import { type Array64, zeros } from '../../src/kernels/reference.ts';
 import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
@@ -15,7 +15,7 @@ import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
 import { packedWarp, WARP_FIELDS, warp } from '../../src/kernels/warp.ts';
 import { foldSpectrum, windowColumns, windowRows } from '../../src/kernels/windowSpectrum.ts';
 import { between, filled, generator, randomArray } from './arrays.ts';
-import type { Pair, Quad } from './opCases.ts';
+import { type Pair, packOnce, type Quad } from './opCases.ts';
 import type { OpCase } from './opCheck.ts';
 
 const show = (shape: readonly number[]) => shape.join('x');
@@ -227,7 +227,7 @@ export function packedImageCase(given: OpCase): OpCase {
     (op: Op<never>, { x, ...tables }: Record<string, Tensor>, settings: never) => {
       if (op === (colour as unknown))
         return tape.apply(unpack, { x: tape.apply(packedColour, { x }) }, { channels });
-      const y = tape.apply(PACKED.get(op)!, { x: tape.apply(pack, { x }), ...tables }, settings);
+      const y = tape.apply(PACKED.get(op)!, { x: packOnce(tape, x), ...tables }, settings);
       return tape.apply(unpack, { x: y }, { channels });
     };
   return {

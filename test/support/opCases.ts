@@ -1,5 +1,6 @@
 // The ops of the network as cases for checkOp: one function per op, so that a case is one line of shapes.
 
+import type { Tape } from '../../src/engine/tape.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { add } from '../../src/kernels/add.ts';
 import { batchNorm } from '../../src/kernels/batchNorm.ts';
@@ -43,8 +44,7 @@ export function convCase(
     name,
     inputs: { x },
     tables: { w },
-    record: (tape: Parameters<OpCase['record']>[0], { x, w }: Record<string, Tensor>) =>
-      tape.apply(conv2d, { x, w }, settings),
+    record: (tape: Tape, { x, w }: Record<string, Tensor>) => tape.apply(conv2d, { x, w }, settings),
   };
   if (R.zeros(...yShape).data.length * shape[1] * R_ * S <= FULL_REFERENCE)
     return {
@@ -85,6 +85,49 @@ export function maxPoolCase(
   };
 }
 
+const packedBy = new WeakMap<Tape, Map<Tensor, Tensor>>();
+
+/** x packed, once per tape: what reads it twice then has a gradient that accumulates where the tensors are packed. */
+export function packOnce(tape: Tape, x: Tensor): Tensor {
+  const made = packedBy.get(tape) ?? new Map<Tensor, Tensor>();
+  packedBy.set(tape, made);
+  const packed = made.get(x) ?? tape.apply(pack, { x });
+  made.set(x, packed);
+  return packed;
+}
+
+/** x as texels, with 0 where channels are no multiple of 4; and back, if `unpacked`. */
+export function packCase(shape: Quad, unpacked = false): OpCase {
+  const name = `${unpacked ? 'unpack' : 'pack'} ${show(shape)}`;
+  const [N, C, H, W] = shape;
+  const texels = Math.ceil(C / 4);
+  const planar = randomArray(name, shape);
+  /** Where channel c of pixel i of sample n lies. */
+  const place = (n: number, c: number, i: number) => 4 * ((n * texels + (c >> 2)) * H * W + i) + (c % 4);
+  const move = (from: ArrayLike<number>, to: Float64Array, packing: boolean) => {
+    for (let n = 0; n < N; n++)
+      for (let c = 0; c < C; c++)
+        for (let i = 0; i < H * W; i++) {
+          const [there, here] = [place(n, c, i), (n * C + c) * H * W + i];
+          if (packing) to[there] = from[here];
+          else to[here] = from[there];
+        }
+    return to;
+  };
+  const packedArray = randomArray(name, [N, texels, H, 4 * W]);
+  const x = unpacked ? packedArray : planar;
+  const empty = (packing: boolean) => new Float64Array((packing ? packedArray : planar).data.length);
+  return {
+    name,
+    inputs: { x },
+    record: (tape, { x }) =>
+      unpacked ? tape.apply(unpack, { x }, { channels: C }) : tape.apply(pack, { x }),
+    forward: () => move(x.data, empty(!unpacked), !unpacked),
+    backward: (dy) => ({ x: move(dy.data, empty(unpacked), unpacked) }),
+    bounds: { forward: 0, backward: 0 },
+  };
+}
+
 /** The same for packed tensors; the ReLU that follows is part of it. */
 export function packedMaxPoolCase(...parameters: Parameters<typeof maxPoolCase>): OpCase {
   const given = maxPoolCase(...parameters);
@@ -95,7 +138,7 @@ export function packedMaxPoolCase(...parameters: Parameters<typeof maxPoolCase>)
     ...given,
     name: `${given.name}, packed`,
     record: (tape, { x }) => {
-      const pooled = tape.apply(packedMaxPool, { x: tape.apply(pack, { x }) }, settings);
+      const pooled = tape.apply(packedMaxPool, { x: packOnce(tape, x) }, settings);
       return tape.apply(unpack, { x: pooled }, { channels: shape[1] });
     },
     forward: () => y,
