@@ -50,6 +50,23 @@ export function pipelineFor(
   return made;
 }
 
+/** Throws when a kernel binds more than the adapter allows. */
+function requireBindings(
+  { device, adapter }: Gpu,
+  name: string,
+  entries: readonly GPUBindGroupLayoutEntry[],
+): void {
+  const { maxStorageBuffersPerShaderStage, maxStorageTexturesPerShaderStage } = device.limits;
+  const buffers = entries.filter(({ buffer }) => buffer).length;
+  const textures = entries.length - buffers;
+  if (buffers <= maxStorageBuffersPerShaderStage && textures <= maxStorageTexturesPerShaderStage) return;
+  throw new StreamscopeError(
+    'unavailable',
+    `${name} binds ${buffers} buffers and ${textures} textures, this adapter (${adapter}) allows ${maxStorageBuffersPerShaderStage} and ${maxStorageTexturesPerShaderStage}.`,
+    'STREAMSCOPE_ADAPTER chooses another adapter.',
+  );
+}
+
 async function createPipeline(
   gpu: Gpu,
   label: string,
@@ -73,6 +90,7 @@ async function createPipeline(
         }
       : { binding, visibility, buffer: { type } };
   });
+  requireBindings(gpu, name, entries);
   const layout = device.createPipelineLayout({
     label: name,
     bindGroupLayouts: [device.createBindGroupLayout({ label: name, entries })],

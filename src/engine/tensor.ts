@@ -48,22 +48,41 @@ export class Tensor {
   }
 }
 
+interface TensorOptions {
+  type?: ElementType;
+  data?: ArrayLike<number>;
+  differentiable?: boolean;
+}
+
 /** A tensor with a buffer of its own, zero-filled or holding `data` (row-major, as long as the shape says). */
 export function createTensor(
   gpu: Gpu,
   label: string,
   shape: Shape,
-  {
-    type = 'f32',
-    data,
-    differentiable = false,
-  }: { type?: ElementType; data?: ArrayLike<number>; differentiable?: boolean } = {},
+  { type = 'f32', data, differentiable = false }: TensorOptions = {},
 ): Tensor {
   const tensor = new Tensor(label, shape, type, differentiable);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   tensor.buffer = gpu.createBuffer(label, tensor.bytes, usage);
   if (data) write(gpu, tensor, data);
   return tensor;
+}
+
+type Create = (label: string, shape: Shape, options?: TensorOptions) => Tensor;
+
+/** What `make` builds of the tensors that it creates. If there is no memory for one of them, it keeps none. */
+export function createTogether<T>(gpu: Gpu, make: (create: Create) => T): T {
+  const made: Tensor[] = [];
+  try {
+    return make((label, shape, options) => {
+      const tensor = createTensor(gpu, label, shape, options);
+      made.push(tensor);
+      return tensor;
+    });
+  } catch (error) {
+    destroy(gpu, ...made);
+    throw error;
+  }
 }
 
 /** A tensor that is only ever read as texels: weights, mostly. `data` is row-major and as long as the shape says. */

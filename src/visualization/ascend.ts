@@ -122,17 +122,19 @@ export async function ascend(
     return ascents;
   }
   const tables = createSpectrumTables(gpu, settings.size);
-  const state = createState(gpu, targets, settings.size, firstSpectra(targets, settings.size));
+  let state: AscentState | undefined;
   let programs: Programs | undefined;
   const sampleOf = async (values: Promise<Float32Array>) => split(await values, targets.length);
-  const render = () => sampleOf(renderImages(gpu, state.spectrum, tables));
   try {
+    state = createState(gpu, targets, settings.size, firstSpectra(targets, settings.size));
+    const { spectrum, moments } = state;
+    const render = () => sampleOf(renderImages(gpu, spectrum, tables));
     await context.watcher?.look({ stepsDone: 0, histories: emptyHistories(targets), render });
     programs = await compilePrograms(gpu, place, layouts, parameters, state, tables, settings);
     const histories = await climb(context, programs, state, targets, settings, render);
     const images = await render();
-    const spectra = await sampleOf(read(gpu, state.spectrum));
-    const [first, second] = await Promise.all(state.moments.map((moment) => sampleOf(read(gpu, moment))));
+    const spectra = await sampleOf(read(gpu, spectrum));
+    const [first, second] = await Promise.all(moments.map((moment) => sampleOf(read(gpu, moment))));
     if (debugLevel >= 2) await printProfiles(gpu, programs);
     return histories.map((history, n) => ({
       status: images[n].every(Number.isFinite) ? statusOf(history, settings.steps) : 'diverged',
@@ -145,7 +147,7 @@ export async function ascend(
     }));
   } finally {
     for (const { plan } of programs?.programs.values() ?? []) plan.destroy();
-    destroyState(gpu, state);
+    if (state) destroyState(gpu, state);
     destroySpectrumTables(gpu, tables);
   }
 }

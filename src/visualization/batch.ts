@@ -1,12 +1,13 @@
 // How many units at once. A software adapter is busy with a few; a GPU wants many. Either way the buffers have to fit:
-// each into what the adapter allows for one, and all together into a budget.
+// each into what the adapter allows for one, and all together into a budget. Where memory runs out all the same, the
+// batch is halved (campaign.ts).
 
 import { bytesOf, type Gpu } from '../engine/device.ts';
 import type { Plan } from '../engine/plan.ts';
 import { TEXEL_LAYOUT } from '../engine/tensor.ts';
 import { type AscendContext, type AscendSettings, firstSpectra } from './ascend.ts';
 import { createSpectrumTables, destroySpectrumTables } from './parametrization.ts';
-import { compilePrograms, createState, destroyState, layoutsOf } from './program.ts';
+import { type AscentState, compilePrograms, createState, destroyState, layoutsOf } from './program.ts';
 
 /** Bytes of GPU memory for the buffers of a batch. */
 export const MEMORY_BUDGET = 2 ** 30;
@@ -18,15 +19,16 @@ export async function suitableBatch(
   { gpu, network, parameters }: AscendContext,
   place: string,
   settings: AscendSettings,
-  budget = MEMORY_BUDGET,
+  budget = Math.min(MEMORY_BUDGET, gpu.budget - gpu.liveBytes),
 ): Promise<number> {
   const target = { channel: 0, name: 'size', seed: 0 };
   const layouts = layoutsOf(network, place, settings);
   const tables = createSpectrumTables(gpu, settings.size);
   const before = gpu.liveBytes;
-  const state = createState(gpu, [target], settings.size, firstSpectra([target], settings.size));
-  const stateBytes = gpu.liveBytes - before;
+  let state: AscentState | undefined;
   try {
+    state = createState(gpu, [target], settings.size, firstSpectra([target], settings.size));
+    const stateBytes = gpu.liveBytes - before;
     const { programs } = await compilePrograms(gpu, place, layouts, parameters, state, tables, settings);
     const plans = [...programs.values()].map(({ plan }) => plan);
     const unitBytes = stateBytes + plans.reduce((sum, plan) => sum + plan.bytes, 0);
@@ -35,7 +37,7 @@ export async function suitableBatch(
     const most = gpu.isSoftware ? MOST.software : MOST.gpu;
     return Math.max(1, Math.min(most, fitting, Math.floor(budget / unitBytes)));
   } finally {
-    destroyState(gpu, state);
+    if (state) destroyState(gpu, state);
     destroySpectrumTables(gpu, tables);
   }
 }

@@ -6,6 +6,7 @@
 // takes another one's seed. It is what the same unit gives alone under that seed: how many images are made of a
 // unit, and beside which others, changes nothing.
 
+import { OutOfMemory } from '../engine/device.ts';
 import { StreamscopeError } from '../error.ts';
 import type { Network } from '../model/network.ts';
 import { type Unit, unitName } from '../model/taps.ts';
@@ -99,7 +100,7 @@ export async function visualizeImages(
     compiled.add(key);
     const onProgress = (done: number) =>
       context.onProgress?.(stepsDone + done * batch.length, tasks.length * settings.steps);
-    const results = await visualizeBatch({ ...context, onProgress }, batch, settings);
+    const results = await visualizeWithinMemory({ ...context, onProgress }, batch, settings);
     stepsDone += batch.length * settings.steps;
     for (const result of results) await onImage(result);
   }
@@ -132,6 +133,23 @@ export function batchesOf(tasks: readonly ImageTask[], size: (task: ImageTask) =
     batch.push(task);
   }
   return batches;
+}
+
+/** A batch for which there is no memory is made in halves: an image does not depend on its batch. */
+async function visualizeWithinMemory(
+  context: AscendContext,
+  batch: readonly ImageTask[],
+  settings: CampaignSettings,
+): Promise<ImageResult[]> {
+  try {
+    return await visualizeBatch(context, batch, settings);
+  } catch (error) {
+    if (!(error instanceof OutOfMemory) || batch.length === 1) throw error;
+    await context.gpu.recover();
+    const half = Math.ceil(batch.length / 2);
+    const first = await visualizeWithinMemory(context, batch.slice(0, half), settings);
+    return [...first, ...(await visualizeWithinMemory(context, batch.slice(half), settings))];
+  }
 }
 
 async function visualizeBatch(

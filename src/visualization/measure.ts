@@ -5,7 +5,7 @@
 import type { Gpu } from '../engine/device.ts';
 import { Plan, submit } from '../engine/plan.ts';
 import { Tape } from '../engine/tape.ts';
-import { createTensor, destroy, read, type Tensor, write } from '../engine/tensor.ts';
+import { createTensor, createTogether, destroy, read, type Tensor, write } from '../engine/tensor.ts';
 import { StreamscopeError } from '../error.ts';
 import { normalize } from '../kernels/normalize.ts';
 import { objective } from '../kernels/objective.ts';
@@ -169,13 +169,15 @@ export async function measureObjective(
   const layout = layoutOf(network, size, [{ place, region: kind === 'center' ? 'centre' : 'all' }]);
   const window = layout.windows.get('input')!;
   const rows = sizeOf(window);
-  const x = createTensor(gpu, 'images', [samples.length, 3, rows, rows]);
+  const { x, channels } = createTogether(gpu, (create) => ({
+    x: create('images', [samples.length, 3, rows, rows]),
+    channels: create('channels', [samples.length], {
+      type: 'u32',
+      data: samples.map(({ channel }) => channel),
+    }),
+  }));
   samples.forEach(({ image }, n) => {
     write(gpu, x, cropImage(image, size, window), n * 3 * rows * rows);
-  });
-  const channels = createTensor(gpu, 'channels', [samples.length], {
-    type: 'u32',
-    data: samples.map(({ channel }) => channel),
   });
   const tape = new Tape();
   const places = recordResnet(tape, layout, parameters, tape.apply(normalize, { x }));
@@ -185,12 +187,13 @@ export async function measureObjective(
   const y = tape.keep(
     tape.apply(objective, { x: places.get(place)!, channels }, { region: [first, first, region, region] }),
   );
-  const plan = await Plan.compile(gpu, tape);
+  let plan: Plan | undefined;
   try {
+    plan = await Plan.compile(gpu, tape);
     submit(gpu, [plan]);
     return await read(gpu, y);
   } finally {
-    plan.destroy();
+    plan?.destroy();
     destroy(gpu, x, channels);
   }
 }

@@ -7,7 +7,7 @@ import type { Gpu } from '../engine/device.ts';
 import { Plan, submit } from '../engine/plan.ts';
 import { normals, PURPOSE } from '../engine/random.ts';
 import { Tape } from '../engine/tape.ts';
-import { createTensor, destroy, read, type Tensor } from '../engine/tensor.ts';
+import { createTogether, destroy, read, type Tensor } from '../engine/tensor.ts';
 import { colour, packedColour } from '../kernels/colour.ts';
 import { frequencyScale, spectrumColumnCount } from '../kernels/imageReference.ts';
 import { isPacked, unpack } from '../kernels/pack.ts';
@@ -55,12 +55,12 @@ function turn(k: number, n: number): [number, number] {
 export function createSpectrumTables(gpu: Gpu, size: number): SpectrumTables {
   const turns = Array.from({ length: size }, (_, k) => turn(k, size)).flat();
   const { shape, data } = frequencyScale(size, size);
-  return {
+  return createTogether(gpu, (create) => ({
     size,
     lanes: gpu.simdLanes,
-    scale: createTensor(gpu, 'frequency scale', shape, { data }),
-    turns: createTensor(gpu, 'turns', [size, 2], { data: turns }),
-  };
+    scale: create('frequency scale', shape, { data }),
+    turns: create('turns', [size, 2], { data: turns }),
+  }));
 }
 
 export const destroySpectrumTables = (gpu: Gpu, { scale, turns }: SpectrumTables): void =>
@@ -99,16 +99,19 @@ export async function renderImages(
   tables: SpectrumTables,
 ): Promise<Float32Array> {
   const tape = new Tape();
-  const origins = createTensor(gpu, 'origins', [1, spectrum.shape[0], 2], { type: 'u32' });
-  const clock = createTensor(gpu, 'clock', [1], { type: 'u32' });
+  const { origins, clock } = createTogether(gpu, (create) => ({
+    origins: create('origins', [1, spectrum.shape[0], 2], { type: 'u32' }),
+    clock: create('clock', [1], { type: 'u32' }),
+  }));
   const recorded = recordImage(tape, spectrum, tables, tables.size, { origins, clock });
   const image = tape.keep(planarImage(tape, recorded));
-  const plan = await Plan.compile(gpu, tape);
+  let plan: Plan | undefined;
   try {
+    plan = await Plan.compile(gpu, tape);
     submit(gpu, [plan]);
     return await read(gpu, image);
   } finally {
-    plan.destroy();
+    plan?.destroy();
     destroy(gpu, origins, clock);
   }
 }

@@ -9,7 +9,7 @@
 import type { Gpu } from '../engine/device.ts';
 import { Plan } from '../engine/plan.ts';
 import { gradientOf, Tape } from '../engine/tape.ts';
-import { createTensor, destroy, type Tensor, write } from '../engine/tensor.ts';
+import { createTogether, destroy, type Tensor, write } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
 import { normalize, packedNormalize } from '../kernels/normalize.ts';
 import { objective } from '../kernels/objective.ts';
@@ -61,24 +61,23 @@ export function createState(
 ): AscentState {
   const N = targets.length;
   const shape = spectrumShape(N, size);
-  const table = (label: string, columns: number, type: 'f32' | 'u32' | 'i32' = 'f32') =>
-    createTensor(gpu, label, [SLOTS, N, columns], { type });
-  const maps = () => table('maps', WARP_FIELDS.length);
-  return {
-    spectrum: createTensor(gpu, 'spectrum', shape, { data: spectra, differentiable: true }),
-    moments: [createTensor(gpu, 'first moment', shape), createTensor(gpu, 'second moment', shape)],
-    channels: createTensor(gpu, 'channels', [N], {
-      type: 'u32',
-      data: targets.map(({ channel }) => channel),
-    }),
-    ones: createTensor(gpu, 'ones', [N], { data: targets.map(() => 1) }),
-    clock: createTensor(gpu, 'clock', [1], { type: 'u32' }),
-    rates: createTensor(gpu, 'rates', [SLOTS, 2]),
-    origins: table('origins', 2, 'u32'),
-    placements: table('placements', 4, 'i32'),
-    maps: { pad: table('unused', 1), first: maps(), scale: maps(), rotate: maps(), second: maps() },
-    trace: table('trace', 2),
-  };
+  return createTogether(gpu, (create) => {
+    const table = (label: string, columns: number, type: 'f32' | 'u32' | 'i32' = 'f32') =>
+      create(label, [SLOTS, N, columns], { type });
+    const maps = () => table('maps', WARP_FIELDS.length);
+    return {
+      spectrum: create('spectrum', shape, { data: spectra, differentiable: true }),
+      moments: [create('first moment', shape), create('second moment', shape)],
+      channels: create('channels', [N], { type: 'u32', data: targets.map(({ channel }) => channel) }),
+      ones: create('ones', [N], { data: targets.map(() => 1) }),
+      clock: create('clock', [1], { type: 'u32' }),
+      rates: create('rates', [SLOTS, 2]),
+      origins: table('origins', 2, 'u32'),
+      placements: table('placements', 4, 'i32'),
+      maps: { pad: table('unused', 1), first: maps(), scale: maps(), rotate: maps(), second: maps() },
+      trace: table('trace', 2),
+    };
+  });
 }
 
 export function destroyState(gpu: Gpu, { moments, maps, ...tensors }: AscentState): void {
@@ -114,14 +113,19 @@ export async function compilePrograms(
   settings: AscendSettings,
 ): Promise<Programs> {
   const programs = new Map<string, Program>();
-  for (const layout of layouts.values()) {
-    const key = layoutKey(layout);
-    if (programs.has(key)) continue;
-    const transforms = planTransforms(settings.transforms, settings.size, rowsOf(layout, 'input'));
-    const tape = recordStep(place, layout, transforms, parameters, state, tables, settings);
-    programs.set(key, { transforms, plan: await Plan.compile(gpu, tape) });
+  try {
+    for (const layout of layouts.values()) {
+      const key = layoutKey(layout);
+      if (programs.has(key)) continue;
+      const transforms = planTransforms(settings.transforms, settings.size, rowsOf(layout, 'input'));
+      const tape = recordStep(place, layout, transforms, parameters, state, tables, settings);
+      programs.set(key, { transforms, plan: await Plan.compile(gpu, tape) });
+    }
+    return { layouts, programs };
+  } catch (error) {
+    for (const { plan } of programs.values()) plan.destroy();
+    throw error;
   }
-  return { layouts, programs };
 }
 
 function recordStep(
