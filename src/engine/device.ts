@@ -18,6 +18,8 @@ const FEATURES = ['timestamp-query', 'subgroups'] as const;
 /** Adapters that compute on the CPU: fine for checking and small work, refused by benchmarks of GPUs. */
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader/i;
 
+export const REPORT =
+  'This is a bug in streamscope: please report the command with the output of `streamscope doctor`.';
 const AGAIN = 'Run the same command again; finished work is kept.';
 const SMALLER = 'Use a smaller batch or image.';
 
@@ -105,10 +107,7 @@ export class Gpu {
   }
 
   #fail(exitClass: ExitClass, message: string): StreamscopeError {
-    const hint =
-      exitClass === 'bug'
-        ? 'This is a bug in streamscope: please report the command with the output of `streamscope doctor`.'
-        : AGAIN;
+    const hint = exitClass === 'bug' ? REPORT : AGAIN;
     this.#failure ??= new StreamscopeError(exitClass, message, hint);
     return this.#failure;
   }

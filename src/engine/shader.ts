@@ -5,7 +5,7 @@
 import { debugLevel } from '#gpu';
 import { StreamscopeError } from '../error.ts';
 import type { Pass } from '../kernels/op.ts';
-import type { Gpu } from './device.ts';
+import { type Gpu, REPORT } from './device.ts';
 
 export interface Binding {
   binding: number;
@@ -109,6 +109,7 @@ async function createPipeline(
     const text = messages
       .map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`)
       .join('; ');
-    throw new StreamscopeError('bug', `${name} does not compile: ${text || error}`);
+    const [reason] = (text || String(error)).split('\n');
+    throw new StreamscopeError('bug', `${name} does not compile: ${reason}`, REPORT);
   }
 }

@@ -68,6 +68,7 @@ async function fails(out: string, env: Record<string, string>, { code, sentence,
     stderr: expect.stringMatching(sentence),
   });
   expect(result.stderr).toMatch(hint);
+  if (env.FAULT) expect(result.stderr).toMatch(/^fault injected$/m);
   expect(result.stdout).toBe('');
   for (const [path, hash] of Object.entries(files(out))) expect(hash, path).toBe(whole[path]);
 }

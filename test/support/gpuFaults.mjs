@@ -1,11 +1,11 @@
-// Loaded before the command line (node --import): breaks the GPU under it, as FAULT says: kind[@number].
+// Loaded before the command line (node --import): breaks the GPU under it, as FAULT says: kind[@number]. Says so on stderr.
 //   limit            the device allows four buffers per kernel
 //   refused          the adapter gives no device
 //   destroyed@K      the device is lost at submit K
 //   lost@K           the device is lost while read-back K is under way
 //   memory@K         the driver has no memory for buffer K: an event, and no exception
 //   corrupted@K      a bit of read-back K is another
-//   endless@K        from its K-th pipeline on, what ends a step never ends
+//   endless          the kernel that ends a step never ends
 
 import { globals } from 'webgpu';
 
@@ -16,6 +16,7 @@ const { GPUAdapter, GPUDevice, GPUQueue, GPUBuffer, GPUOutOfMemoryError } = glob
 let device;
 const requestDevice = GPUAdapter.prototype.requestDevice;
 GPUAdapter.prototype.requestDevice = async function (...given) {
+  if (kind === 'refused' || kind === 'limit') tell();
   if (kind === 'refused') throw new Error('no more devices');
   device = await requestDevice.apply(this, given);
   if (kind === 'limit') {
@@ -28,12 +29,15 @@ GPUAdapter.prototype.requestDevice = async function (...given) {
   return device;
 };
 
+const tell = () => console.error('fault injected');
+
 /** Calls `act` with call number `when` of a method, before or after it. */
 function atCall(owner, method, act, after = false) {
   const original = owner.prototype[method];
   let calls = 0;
   owner.prototype[method] = function (...given) {
     const isIt = ++calls === when;
+    if (isIt) tell();
     if (isIt && !after) act(this);
     const result = original.apply(this, given);
     if (isIt && after) act(this, result);
