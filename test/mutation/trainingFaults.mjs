@@ -4,6 +4,18 @@ const TRAINING = 'test/kernels/trainingOps.gpu.test.ts';
 
 export const trainingFaults = [
   {
+    // running cannot show this one on llvmpipe: its first subgroup has the sum before the others look
+    tests: 'test/kernels/barriers.test.ts',
+    faults: [
+      [
+        'missing barrier',
+        'batchNormTraining.wgsl',
+        '  workgroupBarrier();\n  return strands[0];',
+        '  return strands[0];',
+      ],
+    ],
+  },
+  {
     tests: TRAINING,
     only: '^batchNormTraining',
     faults: [
@@ -18,12 +30,6 @@ export const trainingFaults = [
         'batchNormTraining.wgsl',
         '    workgroupBarrier();\n    if (lane < half)',
         '    if (lane < half)',
-      ],
-      [
-        'missing barrier',
-        'batchNormTraining.wgsl',
-        '  workgroupBarrier();\n  return strands[0];',
-        '  return strands[0];',
       ],
       [
         'off by one',
