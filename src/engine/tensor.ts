@@ -68,23 +68,6 @@ export function createTensor(
   return tensor;
 }
 
-type Create = (label: string, shape: Shape, options?: TensorOptions) => Tensor;
-
-/** What `make` builds of the tensors that it creates. If there is no memory for one of them, it keeps none. */
-export function createTogether<T>(gpu: Gpu, make: (create: Create) => T): T {
-  const made: Tensor[] = [];
-  try {
-    return make((label, shape, options) => {
-      const tensor = createTensor(gpu, label, shape, options);
-      made.push(tensor);
-      return tensor;
-    });
-  } catch (error) {
-    destroy(gpu, ...made);
-    throw error;
-  }
-}
-
 /** A tensor that is only ever read as texels: weights, mostly. `data` is row-major and as long as the shape says. */
 export function createTexture(gpu: Gpu, label: string, shape: Shape, data: ArrayLike<number>): Tensor {
   const tensor = new Tensor(label, shape);
@@ -96,6 +79,27 @@ export function createTexture(gpu: Gpu, label: string, shape: Shape, data: Array
     tensor.texelRows,
   ]);
   return tensor;
+}
+
+type Create = (label: string, shape: Shape, options?: TensorOptions) => Tensor;
+type CreateTexture = (label: string, shape: Shape, data: ArrayLike<number>) => Tensor;
+
+/** What `make` builds of the tensors that it creates. If there is no memory for one of them, it keeps none. */
+export function createTogether<T>(gpu: Gpu, make: (create: Create, texture: CreateTexture) => T): T {
+  const made: Tensor[] = [];
+  const noted = (tensor: Tensor) => {
+    made.push(tensor);
+    return tensor;
+  };
+  try {
+    return make(
+      (label, shape, options) => noted(createTensor(gpu, label, shape, options)),
+      (label, shape, data) => noted(createTexture(gpu, label, shape, data)),
+    );
+  } catch (error) {
+    destroy(gpu, ...made);
+    throw error;
+  }
 }
 
 /** Queues an upload; work submitted later sees it, work submitted before does not. */

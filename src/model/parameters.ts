@@ -2,7 +2,7 @@
 // right shapes, and their buffers on the GPU, uploaded when first asked for.
 
 import type { Gpu } from '../engine/device.ts';
-import { createTensor, createTexture, destroy, type Tensor } from '../engine/tensor.ts';
+import { createTensor, createTogether, destroy, type Tensor } from '../engine/tensor.ts';
 import { StreamscopeError } from '../error.ts';
 import { type FoldableNorm, packConvolution } from '../kernels/fusedConv.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../kernels/gemmWeights.ts';
@@ -69,7 +69,10 @@ export function missingTensors(
   return missing;
 }
 
-/** Throws unless the file has all that these places need; the message names what is missing and what still works. */
+/**
+ * Throws unless the file has all that these places need, in finite numbers; the message names what is missing and what
+ * still works.
+ */
 export function requireTensors(
   network: Network,
   weights: Weights,
@@ -92,6 +95,19 @@ export function requireTensors(
         : 'It serves no tap at all.',
     );
   }
+  for (const name of new Set(places.flatMap((place) => [...requiredTensors(network, place).keys()])))
+    requireFinite(name, weights.get(name)!, fileName);
+}
+
+/** Behind a ReLU a NaN may be a 0: it would not be seen in what a network answers. */
+function requireFinite(name: string, { data }: WeightTensor, fileName: string): void {
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
+  throw new StreamscopeError(
+    'badInput',
+    `${fileName}: ${name} holds ${data[at]} at ${at}, expected finite numbers.`,
+    'These weights are broken, or their training diverged; fetch or train them again.',
+  );
 }
 
 /** torchvision's batch norms */
@@ -140,11 +156,11 @@ export class Parameters {
   packed(conv: string, bn: string, stride: number): FusedTensors {
     return this.#foldedOnce(conv, bn, ({ data, shape }, norm) => {
       const { w, v, bias } = packConvolution(data, shape, stride, norm);
-      return {
-        w: createTexture(this.gpu, `${conv} packed`, w.shape, w.data),
-        v: createTexture(this.gpu, `${conv} packed for the gradient`, v.shape, v.data),
-        bias: createTensor(this.gpu, `${conv} bias`, [bias.length], { data: bias }),
-      };
+      return createTogether(this.gpu, (create, texture) => ({
+        w: texture(`${conv} packed`, w.shape, w.data),
+        v: texture(`${conv} packed for the gradient`, v.shape, v.data),
+        bias: create(`${conv} bias`, [bias.length], { data: bias }),
+      }));
     });
   }
 
@@ -176,11 +192,11 @@ export class Parameters {
     return this.#foldedOnce(conv, bn, ({ data, shape }, norm) => {
       const { w, v, bias } = packForGemm(data, shape, stride, norm);
       const [forward, backward] = [weightMatrix(shape), gradientMatrix(shape, stride)];
-      return {
-        w: createTensor(this.gpu, `${conv} matrix`, forward, { data: w }),
-        v: createTensor(this.gpu, `${conv} matrix for the gradient`, backward, { data: v }),
-        bias: createTensor(this.gpu, `${conv} bias`, [bias.length], { data: bias }),
-      };
+      return createTogether(this.gpu, (create) => ({
+        w: create(`${conv} matrix`, forward, { data: w }),
+        v: create(`${conv} matrix for the gradient`, backward, { data: v }),
+        bias: create(`${conv} bias`, [bias.length], { data: bias }),
+      }));
     });
   }
 

@@ -9,7 +9,7 @@
 import { OutOfMemory } from '../engine/device.ts';
 import { StreamscopeError } from '../error.ts';
 import type { Network } from '../model/network.ts';
-import { type Unit, unitName } from '../model/taps.ts';
+import type { Unit } from '../model/taps.ts';
 import {
   type AscendContext,
   type AscendSettings,
@@ -74,7 +74,7 @@ export const streamName = (
   { unit: { tap, channel }, objective }: Omit<ImageTask, 'index'>,
 ): string => `${network.name}/${tap.place}:${channel}/${objective}`;
 
-/** Throws usage for settings that cannot be, bug for a finished image without a finite activation. */
+/** Throws usage for settings that cannot be. */
 export async function visualizeImages(
   context: AscendContext,
   tasks: readonly ImageTask[],
@@ -183,7 +183,7 @@ async function visualizeBatch(
   return finished;
 }
 
-/** Adds the activation to every result that has an image. */
+/** Adds the activation to every result that has an image; without a finite one it has diverged. */
 async function measure(context: AscendContext, size: number, results: readonly ImageResult[]): Promise<void> {
   const usable = results.filter(({ status }) => status === 'ok');
   if (usable.length === 0) return;
@@ -195,12 +195,12 @@ async function measure(context: AscendContext, size: number, results: readonly I
   const { place } = task.unit.tap;
   const activations = await measureObjective(context, place, task.objective, size, samples);
   usable.forEach((result, i) => {
-    if (!Number.isFinite(activations[i])) {
-      throw new StreamscopeError(
-        'bug',
-        `${unitName(result.task.unit)}: the activation of the finished image is ${activations[i]}.`,
-      );
+    if (Number.isFinite(activations[i])) result.activation = activations[i];
+    else {
+      // the steps were finite, the picture as it is saved is not: weights near the largest float
+      const last = result.attempts[result.attempts.length - 1];
+      result.attempts = [...result.attempts.slice(0, -1), { ...last, status: 'diverged' }];
+      result.status = 'diverged';
     }
-    result.activation = activations[i];
   });
 }

@@ -9,9 +9,10 @@ import { Tape } from '../../src/engine/tape.ts';
 import { createTensor, destroy, read } from '../../src/engine/tensor.ts';
 import { within } from '../../src/engine/watchdog.ts';
 import { relu } from '../../src/kernels/relu.ts';
-import { Parameters } from '../../src/model/parameters.ts';
+import { Parameters, requiredTensors, requireTensors } from '../../src/model/parameters.ts';
 import { parseUnits } from '../../src/model/taps.ts';
 import { type CampaignSettings, visualizeImages } from '../../src/visualization/campaign.ts';
+import { counted, faulty } from '../support/brokenMethods.ts';
 import { mulberry32 } from '../support/refusals.ts';
 import { syntheticModel } from '../support/syntheticWeights.ts';
 
@@ -22,7 +23,7 @@ const below = (n: number) => Math.floor(random() * n);
 const { network, weights } = syntheticModel({ width: 8 });
 /** Two steps: more would share submits as time allows, and the counts below would differ from run to run. */
 const settings: CampaignSettings = {
-  ...{ steps: 2, learningRate: 0.05, size: 32, jitter: 2, jitterMode: 'faithful', seed: 0, retries: 0 },
+  ...{ steps: 2, learningRate: 0.05, size: 64, jitter: 4, jitterMode: 'faithful', seed: 0, retries: 0 },
   batch: 4,
 };
 
@@ -62,68 +63,6 @@ beforeEach(async () => {
   gpu = await Gpu.acquire();
 });
 afterEach(() => gpu.close());
-
-type Method = (this: unknown, ...given: unknown[]) => unknown;
-
-/** Replaces a method until the function that is returned is called. */
-function replaced(
-  owner: { prototype: object },
-  name: string,
-  make: (original: Method) => Method,
-): () => void {
-  const prototype = owner.prototype as Record<string, Method>;
-  const original = prototype[name];
-  prototype[name] = make(original);
-  return () => {
-    prototype[name] = original;
-  };
-}
-
-/** Counts calls of a method; the function that is returned says how many, and stops. */
-function counted(owner: { prototype: object }, name: string): () => number {
-  let calls = 0;
-  const restore = replaced(
-    owner,
-    name,
-    (original) =>
-      function (...given) {
-        calls++;
-        return original.apply(this, given);
-      },
-  );
-  return () => {
-    restore();
-    return calls;
-  };
-}
-
-/** What `run` throws while call `when` of a method is followed by `act`. */
-async function faulty(
-  [owner, name, when]: [{ prototype: object }, string, number],
-  act: (result: unknown) => void,
-  run: () => Promise<unknown>,
-): Promise<unknown> {
-  let calls = 0;
-  const restore = replaced(
-    owner,
-    name,
-    (original) =>
-      function (...given) {
-        const result = original.apply(this, given);
-        if (calls++ === when) act(result);
-        return result;
-      },
-  );
-  try {
-    return await run().then(
-      () => 'nothing was thrown',
-      (error: unknown) => error,
-    );
-  } finally {
-    restore();
-    expect(calls, `calls of ${name}`).toBeGreaterThan(when);
-  }
-}
 
 const refused = (exitClass: string, message: RegExp) =>
   expect.objectContaining({
@@ -295,19 +234,45 @@ describe('memory', () => {
 });
 
 describe('numbers that are none', () => {
-  test.each(TIMES)('a weight that is not finite: diverged, and no picture: %d', async (i) => {
-    const name = 'layer1.0.conv1.weight';
-    const first = weights.get(name)!;
-    const data = first.data.slice();
-    data[below(data.length)] = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3e38][i % 4];
-    const broken = new Map([...weights, [name, { ...first, data }]]);
-    const parameters = new Parameters(gpu, broken);
-    const [unit] = parseUnits(network, `1.1.B:${i % 8}`);
-    const task = { unit, objective: 'center' as const, index: 0 };
-    await visualizeImages({ gpu, network, parameters }, [task], settings, async ({ status, activation }) => {
-      expect({ status, activation }).toEqual({ status: 'diverged', activation: undefined });
-    });
-    expect.assertions(1);
+  const BAD = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  /** The weights with one of them at some place of a tensor. */
+  const broken = (name: string, value: number) => {
+    const found = weights.get(name)!;
+    const data = found.data.slice();
+    data[below(data.length)] = value;
+    return new Map([...weights, [name, { ...found, data }]]);
+  };
+
+  test('among the weights: refused, with the name of the tensor', () => {
+    const names = [...requiredTensors(network, '1.1.B').keys()];
+    for (const i of TIMES) {
+      const name = names[below(names.length)];
+      expect(() => requireTensors(network, broken(name, BAD[i % 3]), ['1.1.B'], 'w')).toThrow(
+        refused('badInput', new RegExp(`^w: ${name} holds (NaN|-?Infinity) at \\d+, expected finite`)),
+      );
+    }
+    requireTensors(network, broken('fc.bias', Number.NaN), ['1.1.B'], 'w'); // not needed there
+  });
+
+  test('among the activations: diverged, and no picture', async () => {
+    for (const i of TIMES) {
+      const name = 'layer1.1.bn2.bias';
+      const data = weights.get(name)!.data.map(() => BAD[i % 3]);
+      const parameters = new Parameters(gpu, new Map([...weights, [name, { shape: [8], data }]]));
+      const [unit] = parseUnits(network, `1.1.B:${i % 8}`);
+      const task = { unit, objective: 'center' as const, index: 0 };
+      const results: object[] = [];
+      await visualizeImages(
+        { gpu, network, parameters },
+        [task],
+        settings,
+        async ({ status, activation }) => {
+          results.push({ status, activation });
+        },
+      );
+      expect(results).toEqual([{ status: 'diverged', activation: undefined }]);
+      parameters.destroy();
+    }
   });
 });
 

@@ -16,6 +16,7 @@ import { simdLanes } from '../support/simd.ts';
 import {
   batchNormTrainingCase,
   crossEntropyCase,
+  fewerSamplesCase,
   packedBatchNormTrainingCase,
   simdTrainedConvCase,
   trainedConvCase,
@@ -91,6 +92,7 @@ test('samples are summed in groups where weights are few, and the last group may
   expect(groups(7, [64, 64, 3, 3])).toEqual([2, 4]); // the last holds one sample: checked below
   expect(groups(7, [512, 512, 3, 3])).toEqual([7, 1]);
   await checkOp(gpu, trainedConvCase([7, 64, 1, 1], [64, 3, 3], 1, [1, 1, 1, 1]));
+  await checkOp(gpu, fewerSamplesCase([8, 64, 3, 3], [64, 3, 3]));
 });
 
 const close = (actual: Float32Array, { data }: Pick<Array64, 'data'>, bound: number, what: string) => {

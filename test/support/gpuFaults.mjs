@@ -70,6 +70,7 @@ if (kind === 'endless') {
       'clock[0] += 1;',
       'while (clock[0] < 4294967295) { clock[0] = clock[0] / 2; }',
     );
+    if (code !== given.code) tell();
     return original.call(this, { ...given, code });
   };
 }
