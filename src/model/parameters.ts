@@ -2,7 +2,7 @@
 // right shapes, and their buffers on the GPU, uploaded when first asked for.
 
 import type { Gpu } from '../engine/device.ts';
-import { createTensor, createTogether, destroy, type Tensor } from '../engine/tensor.ts';
+import { createTensor, createTexture, createTogether, destroy, type Tensor } from '../engine/tensor.ts';
 import { StreamscopeError } from '../error.ts';
 import { type FoldableNorm, packConvolution } from '../kernels/fusedConv.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../kernels/gemmWeights.ts';
