@@ -19,16 +19,21 @@ export function summarySection({ blocks, comparison }: Report): Html {
     [blocks.reduce((sum, { channels }) => sum + channels, 0), 'channels'],
     [seeds, seeds === 1 ? 'image per unit' : 'images per unit (seeds)'],
     [photographs, 'photographs'],
-    [`${agreeing} of ${decided.length}`, 'published statements hold here'],
+    ...(comparison.length > 0
+      ? [[`${agreeing} of ${decided.length}`, 'published statements hold here'] as const]
+      : []),
   ] as const;
+  const published =
+    comparison.length > 0
+      ? 'Published lists carry over only as far as photographs do: the study’s are the 50,000 validation images of ImageNet.'
+      : 'These blocks are not as wide as those of the study’s network, so nothing that was published stands beside them.';
   return html`<ul class="facts">${facts.map(([value, name]) => html`<li><b>${value}</b>${name}</li>`)}</ul>
 <p>For every channel the image that most excites it was made for three places of a block: what bypasses the block (I),
 what the block adds (B), and their sum (O). The mix ratio M = O(image of I) / O(image of B) says which of the two the
 sum carries on. A channel counts as scale invariant when M is near 1, its block prefers the image of its input
 magnified, and its input prefers the image of its block shrunken; the scale metric SM adds up these two gains.</p>
 <p>The study makes one image per unit. Here that is the first seed, and what figures and lists show unless they say
-otherwise; the spread over further seeds stands beside it. Published lists carry over only as far as photographs do:
-the study's are the 50,000 validation images of ImageNet.</p>`;
+otherwise; the spread over further seeds stands beside it. ${published}</p>`;
 }
 
 const verdict = (agrees: boolean | null): Html => {

@@ -114,6 +114,8 @@ test('without grids and comparison there are no such sections', () => {
   });
   expect(bare).not.toContain('id="grids"');
   expect(bare).not.toContain('id="comparison"');
+  expect(bare).toContain('run again on another network');
+  expect(bare).not.toContain('published statements');
 });
 
 test('photographs that were left out, and another run, have their places', () => {
