@@ -2,7 +2,7 @@
 // says nothing. Here `uncapturederror` and `lost` are fatal: they are kept, and every method that hands out a
 // result throws the first of them. Buffers are made only here, so sizes are checked and bytes are counted.
 
-import { memoryBudget, openGpu, patience, waitFor } from '#gpu';
+import { memoryBudget, openGpu, patience, waitFor, winogradAsked } from '#gpu';
 import { type ExitClass, StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW } from '../kernels/op.ts';
 import { checksumOf, encodeChecksum } from './checksum.ts';
@@ -43,6 +43,8 @@ export class Gpu {
   kernels: KernelFamily = 'plain';
   /** what was measured on this adapter, if anything was */
   tuning: Tuning | undefined;
+  /** whether 3x3 convolutions may go Winograd's way: faster, and a window no longer equals the whole frame bit for bit */
+  winograd = winogradAsked;
   /** most bytes of live buffers and textures */
   budget = memoryBudget;
 

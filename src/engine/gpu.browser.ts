@@ -16,6 +16,7 @@ export function openGpu(): GPU {
 
 export const host = 'browser';
 export const kernelsAsked: string | undefined = undefined;
+export const winogradAsked: boolean = false;
 export const debugLevel = 0;
 export const memoryBudget = Number.POSITIVE_INFINITY;
 export const patience = 600;

@@ -48,6 +48,9 @@ export const host = 'node';
 /** The family of kernels that the user asks for (kernelFamily.ts), unchecked. */
 export const kernelsAsked = process.env.STREAMSCOPE_KERNELS;
 
+/** Whether SIMD adapters may take Winograd's way (kernels/simdWinograd.ts). */
+export const winogradAsked = process.env.STREAMSCOPE_WINOGRAD === '1';
+
 /** Where tunings of adapters are kept (tuning.ts); undefined where STREAMSCOPE_TUNING is `none`. */
 export function tuningFile(): string | undefined {
   const { STREAMSCOPE_TUNING: named, XDG_CACHE_HOME: cache } = process.env;

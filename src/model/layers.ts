@@ -92,8 +92,10 @@ export function fusedLayers(tape: Tape, parameters: Parameters, lanes: number): 
   const convolve = (x: Tensor, { conv, bn, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
     const { filter, ...weights } = parameters.packed(conv, bn, stride);
     const settings = { filter, stride, pad, rectify, lanes };
-    const ways = winogradWays(x.shape, weights.bias.size, settings);
-    const inputs = { x, ...weights, ...parameters.packedAtPoints(conv, bn, ways) };
+    const points = parameters.gpu.winograd
+      ? parameters.packedAtPoints(conv, bn, winogradWays(x.shape, weights.bias.size, settings))
+      : {};
+    const inputs = { x, ...weights, ...points };
     if (!bypass) return tape.apply(fusedConv, inputs, settings);
     const { offset, rectify: isRectified, tensor } = bypass;
     const added = { offset: [offset, offset] as const, rectify: isRectified };

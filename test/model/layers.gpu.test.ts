@@ -28,6 +28,7 @@ const edits = (place: string): ResnetOptions => ({
 describe.each([
   { kernels: 'simd', op: 'fusedConv', width: 8 },
   { kernels: 'simd', op: 'fusedConv', width: 20 },
+  { kernels: 'simd, Winograd', op: 'fusedConv', width: 20 },
   { kernels: 'gemm', op: 'gemmConv', width: 20 },
 ] as const)('$kernels: a network of width $width', ({ kernels, op, width }) => {
   const { network, weights } = syntheticModel({ width });
@@ -35,7 +36,8 @@ describe.each([
   let gpu: Gpu;
   let parameters: Parameters;
   beforeAll(async () => {
-    gpu = await Gpu.acquire(kernels === 'simd' ? undefined : kernels);
+    gpu = await Gpu.acquire(kernels === 'gemm' ? kernels : undefined);
+    gpu.winograd = kernels === 'simd, Winograd';
     parameters = new Parameters(gpu, weights);
   });
   afterAll(() => {
@@ -44,7 +46,7 @@ describe.each([
   });
   /** Skips where the kernels are not for this adapter. */
   const applies = (context: TestContext) => {
-    if (kernels === 'simd') simdLanes(gpu, context);
+    if (kernels !== 'gemm') simdLanes(gpu, context);
   };
 
   /** Values of the wanted places, the input's gradient of a unit in the middle of the last, and the ops used. */
@@ -68,7 +70,8 @@ describe.each([
     const gradient = await read(gpu, dx);
     plan.destroy();
     destroy(gpu, x, dy);
-    return { values, gradient, ops: tape.dispatches.map(({ label }) => label) };
+    const entryPoints = tape.dispatches.map(({ pass }) => pass.entryPoint);
+    return { values, gradient, ops: tape.dispatches.map(({ label }) => label), entryPoints };
   }
 
   /** Compares the targets. The last is the one whose gradient is compared. */
@@ -105,6 +108,12 @@ describe.each([
   test.for(sums)('%s and its gradient, every B fused', async (place, context) => {
     applies(context);
     await compare(all(...sums.filter((other) => other !== place), place));
+  });
+
+  test(`${kernels.includes('Winograd') ? 'some' : 'no'} convolution goes Winograd's way`, async (context) => {
+    applies(context);
+    const { fused } = await compare(all('1.1.O'));
+    expect(fused.entryPoints.includes('transform_patches')).toBe(kernels.includes('Winograd'));
   });
 
   test('windows of a centre unit', async (context) => {

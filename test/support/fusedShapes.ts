@@ -70,7 +70,6 @@ export function windowShapes(first: string, last: string): FusedShape[] {
       const filter = shape.slice(1);
       return { filter, w: new Tensor('w', w), v: new Tensor('v', v), bias: new Tensor('bias', bias) };
     },
-    packedAtPoints: () => ({}),
   } as unknown as Parameters;
   const names = tapsOf(network).map(({ name }) => name);
   const shapes = new Map<string, FusedShape>();
