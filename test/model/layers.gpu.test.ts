@@ -28,7 +28,7 @@ const edits = (place: string): ResnetOptions => ({
 describe.each([
   { kernels: 'simd', op: 'fusedConv', width: 8 },
   { kernels: 'simd', op: 'fusedConv', width: 20 },
-  { kernels: 'simd, Winograd', op: 'fusedConv', width: 20 },
+  { kernels: 'simd, Winograd', op: 'fusedConv', width: 64 },
   { kernels: 'gemm', op: 'gemmConv', width: 20 },
 ] as const)('$kernels: a network of width $width', ({ kernels, op, width }) => {
   const { network, weights } = syntheticModel({ width });
