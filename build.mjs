@@ -1,4 +1,5 @@
 // Bundles the command line into dist/streamscope.js and the page into dist/web. WGSL files become text, byte for byte.
+// The network that the page opens with lies beside it, so that any static file server has it.
 import { cp, readdir, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
@@ -38,6 +39,7 @@ const { metafile } = await build({
 });
 for (const name of ['index.html', 'headless.html', 'style.css', 'icon.svg'])
   await cp(`src/web/${name}`, `dist/web/${name}`);
+await cp('weights/shapes16.safetensors', 'dist/web/shapes16.safetensors');
 // shared pieces are named after their content: those of earlier builds go
 for (const name of await readdir('dist/web'))
   if (name.startsWith('chunk-') && !(`dist/web/${name}` in metafile.outputs))

@@ -93,10 +93,7 @@ export class AscentPanel {
 
   /** Starts anew with the settings on the page; whatever runs is stopped first. */
   async start(): Promise<void> {
-    if (this.#running) {
-      await this.#client.ask<'steer'>({ kind: 'steer', action: { do: 'stop' } });
-      while (this.#running) await new Promise((done) => setTimeout(done, 20));
-    }
+    await this.#end();
     const place = { ...this.#state.place };
     const settings = readSettings();
     this.#shown = { place, settings };
@@ -130,6 +127,21 @@ export class AscentPanel {
     }
   }
 
+  /** Stops what runs and forgets whose images are shown: those of other weights take their place. */
+  async clear(): Promise<void> {
+    await this.#end();
+    this.#shown = undefined;
+    byId('ascent-note').textContent = '';
+  }
+
+  async #end(): Promise<void> {
+    // asked again and again: a stop that comes before the worker has begun is not heard
+    while (this.#running) {
+      await this.#client.ask<'steer'>({ kind: 'steer', action: { do: 'stop' } });
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
   /** Shows what is kept of a channel, or nothing, unless its images are on the page or an ascent is running. */
   async show(place: Place, kept: Kept): Promise<void> {
     if (this.#running || (this.#shown && samePlace(this.#shown.place, place))) return;
@@ -154,7 +166,10 @@ export class AscentPanel {
     const { settings, activation } = kept;
     await paintPng(canvas, kept.png);
     canvas.setAttribute('aria-label', `The image of ${unit} after ${settings.steps} steps, kept from before`);
-    words.textContent = `kept from before: ${settings.steps} steps, seed ${settings.seed}, activation ${short(activation)}`;
+    const { weightsSha256 } = settings;
+    const others =
+      weightsSha256 === (this.#state.weights?.sha256 ?? weightsSha256) ? '' : ', of other weights';
+    words.textContent = `kept from before: ${settings.steps} steps, seed ${settings.seed}, activation ${short(activation)}${others}`;
   }
 
   async #pause(): Promise<void> {

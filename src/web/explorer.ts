@@ -2,24 +2,32 @@
 
 import type { Role } from '../analysis/measurements.ts';
 import { StreamscopeError } from '../error.ts';
+import { weightsHash } from '../model/weights.ts';
 import { AscentPanel, type Finished } from './ascentPanel.ts';
 import { Client } from './client.ts';
 import { byId } from './elements.ts';
 import { attempt, dismissError, showError } from './errors.ts';
 import { KeptPanel } from './keptPanel.ts';
 import { formatLink, type Place, parseLink } from './link.ts';
-import { showPhotograph } from './photographPanel.ts';
-import type { AscentRequest } from './protocol.ts';
+import { clearPhotograph, showPhotograph, showShape } from './photographPanel.ts';
+import type { AscentRequest, Result } from './protocol.ts';
 import { ResponsesPanel } from './responsesPanel.ts';
 import { Run } from './run.ts';
-import { chosenRun, type RunFiles, servedRun } from './runFiles.ts';
+import { chosenRun, embeddedNetwork, type RunFiles, servedRun } from './runFiles.ts';
 import { RunPanel } from './runPanel.ts';
 import { SpectrumPanel } from './spectrumPanel.ts';
 import { blocksOf, channelsOf, isServed, type State } from './state.ts';
 
 const FIRST: Place = { block: '1.1', channel: 19 };
+const DROP = byId('status').textContent;
 
-const state: State = { place: { ...FIRST, ...parseLink(location.hash) }, magnitudes: new Map() };
+const state: State = {
+  place: { ...FIRST, ...parseLink(location.hash) },
+  isEmbedded: false,
+  magnitudes: new Map(),
+};
+/** whether anyone has begun to open a file: then the network that lies beside the page comes too late */
+let hasChosen = false;
 const client = new Client(new Worker(new URL('worker.js', import.meta.url), { type: 'module' }));
 const spectrum = new SpectrumPanel(state, select);
 const ascent = new AscentPanel(state, client);
@@ -36,7 +44,8 @@ function select(place: Place): void {
 
 /** Takes the place from the address. Throws usage for a block or a channel that there is none of. */
 async function follow(): Promise<void> {
-  const place = { ...state.place, ...parseLink(location.hash) };
+  const asked = parseLink(location.hash);
+  const place = { ...state.place, ...asked };
   const blocks = blocksOf(state);
   if (blocks.length > 0) {
     if (!blocks.includes(place.block)) {
@@ -51,6 +60,7 @@ async function follow(): Promise<void> {
       );
     }
     const channels = channelsOf(state, place.block)!;
+    if (place.channel >= channels && asked.channel === undefined) place.channel = 0;
     if (place.channel >= channels) {
       showError(
         new StreamscopeError(
@@ -70,6 +80,7 @@ async function follow(): Promise<void> {
 /** Brings every panel up to date with the state. */
 async function update(): Promise<void> {
   const { place, weights, run, magnitudes } = state;
+  byId<HTMLButtonElement>('draw-shape').disabled = !weights;
   if (weights && isServed(weights.taps, place.block) && !magnitudes.has(place.block))
     magnitudes.set(place.block, await client.ask<'magnitudes'>({ kind: 'magnitudes', block: place.block }));
   spectrum.update();
@@ -79,9 +90,14 @@ async function update(): Promise<void> {
   await runPanel.update(run, place);
 }
 
-/** The images of the channel that this browser keeps, until an ascent on this page makes others. */
+/**
+ * The images of the channel that this browser keeps, until an ascent on this page makes others. After a reload they may
+ * be of weights that have to be chosen again: those are better than nothing.
+ */
 async function showKept(place: Place): Promise<void> {
-  const kept = await keptPanel.find(place, state.weights?.sha256);
+  const { weights, isEmbedded } = state;
+  let kept = await keptPanel.find(place, weights?.sha256);
+  if (isEmbedded && Object.keys(kept).length === 0) kept = await keptPanel.find(place);
   if (isShown(place)) await ascent.show(place, kept);
 }
 
@@ -119,15 +135,13 @@ async function finish(place: Place, settings: AscentRequest, images: Finished): 
 }
 
 async function openWeights(file: File): Promise<void> {
+  hasChosen = true;
   byId('status').textContent = `Reading ${file.name}`;
   try {
     const bytes = await file.arrayBuffer();
-    state.weights = await client.ask<'open'>({ kind: 'open', name: file.name, bytes }, [bytes]);
-    state.magnitudes.clear();
-    const { network, adapter, kernels, sha256, isSoftware } = state.weights;
-    const slow = isSoftware ? ', a software adapter: slow' : '';
-    byId('status').textContent =
-      `${network} from ${file.name} (${sha256.slice(0, 8)}) on ${adapter}${slow}, ${kernels} kernels`;
+    const weights = await client.ask<'open'>({ kind: 'open', name: file.name, bytes }, [bytes]);
+    await setWeights(weights, false);
+    byId('status').textContent = `${weights.network} from ${file.name} ${whereItRuns(weights)}`;
     await follow();
   } catch (error) {
     byId('status').textContent = `${file.name} was not opened.`;
@@ -135,15 +149,53 @@ async function openWeights(file: File): Promise<void> {
   }
 }
 
+/**
+ * Opens the network that lies beside the page, if it does and nobody has chosen anything else: no file, no run of other
+ * weights, and no link to a channel that this network has not.
+ */
+async function openEmbedded(): Promise<void> {
+  const bytes = await embeddedNetwork(new URL('.', location.href));
+  if (!bytes || hasChosen || (state.run && state.run.weightsSha256 !== (await weightsHash(bytes)))) return;
+  const buffer = bytes.buffer as ArrayBuffer;
+  const weights = await client.ask<'open'>({ kind: 'open', name: 'shapes16', bytes: buffer }, [buffer]);
+  const { block = FIRST.block, channel = 0 } = parseLink(location.hash);
+  if (hasChosen) return;
+  if (!(channel < (channelsOf({ weights }, block) ?? 0))) {
+    byId('status').textContent =
+      `The small network of this page has no channel ${channel} in block ${block}. ${DROP}`;
+    return;
+  }
+  await setWeights(weights, true);
+  byId('status').textContent =
+    `shapes16, a narrow ResNet18 that learned drawn shapes and textures, ${whereItRuns(weights)}. Drop a weights file to look into another.`;
+  await follow();
+}
+
+const whereItRuns = ({ sha256, adapter, isSoftware, kernels }: Result<'open'>): string =>
+  `(${sha256.slice(0, 8)}) on ${adapter}${isSoftware ? ', a software adapter: slow' : ''}, ${kernels} kernels`;
+
+/** Other weights take the place of those before, and of what was made with them; undefined for none. */
+async function setWeights(weights: Result<'open'> | undefined, isEmbedded: boolean): Promise<void> {
+  await ascent.clear();
+  clearPhotograph();
+  Object.assign(state, { weights, isEmbedded });
+  state.magnitudes.clear();
+}
+
 async function openRun(files: RunFiles): Promise<boolean> {
   const run = await Run.open(files);
   if (!run) return false;
   state.run = run;
+  if (state.isEmbedded && run.weightsSha256 !== state.weights?.sha256) {
+    await setWeights(undefined, false);
+    byId('status').textContent = DROP;
+  }
   await follow();
   return true;
 }
 
 async function openChosenRun(files: readonly File[]): Promise<void> {
+  hasChosen = true;
   const chosen = chosenRun(files);
   if (await openRun(chosen)) return;
   throw new StreamscopeError(
@@ -185,6 +237,7 @@ ascent.onFinished = finish;
 onFile('weights-file', ([file]) => openWeights(file));
 onFile('run-folder', openChosenRun);
 onFile('photograph', ([file]) => showPhotograph(file, state, client));
+byId('draw-shape').addEventListener('click', () => attempt(() => showShape(state, client)));
 byId('error-dismiss').addEventListener('click', dismissError);
 addEventListener('hashchange', () => void attempt(follow));
 addEventListener('unhandledrejection', ({ reason }) => showError(reason));
@@ -198,7 +251,9 @@ addEventListener('drop', (event) => {
   document.body.classList.remove('dropping');
   for (const file of event.dataTransfer?.files ?? []) void attempt(() => openDropped(file));
 });
-void attempt(requireWebGpu);
+const webGpu = requireWebGpu();
+void attempt(() => webGpu);
 void attempt(async () => {
   if (!(await openRun(servedRun(new URL('.', location.href))))) await update();
+  await webGpu.then(openEmbedded, () => undefined); // where no image can be made, that was said already
 });

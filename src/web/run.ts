@@ -60,6 +60,8 @@ export class Run {
   private constructor(
     readonly files: RunFiles,
     readonly network: Network,
+    /** of the weights that it was made with; undefined where nobody recorded it */
+    readonly weightsSha256: string | undefined,
     readonly blocks: readonly RunBlock[],
   ) {}
 
@@ -85,8 +87,12 @@ export class Run {
       throw damaged(`${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`);
     }
     const { blocks, provenance } = result.output;
-    const [name] = Object.values(provenance).flatMap(({ settings }) => settings.network ?? []);
-    return new Run(files, makeNetwork(typeof name === 'string' ? name : 'resnet18'), blocks);
+    const recorded = (setting: string): string | undefined =>
+      Object.values(provenance)
+        .map(({ settings }) => settings[setting])
+        .find((value) => typeof value === 'string');
+    const network = makeNetwork(recorded('network') ?? 'resnet18');
+    return new Run(files, network, recorded('weightsSha256'), blocks);
   }
 
   block(name: string): RunBlock | undefined {

@@ -1,4 +1,5 @@
-// Where the files of a run folder come from: the server that serves the page, or a folder chosen on this computer.
+// Where the files of a run folder come from: the server that serves the page, or a folder chosen on this computer. And
+// the network that lies beside the page, so that there is something to look at before anyone has chosen a file.
 
 import { StreamscopeError } from '../error.ts';
 
@@ -10,17 +11,21 @@ export interface RunFiles {
 }
 
 /** The run folder of `streamscope serve --run`, if the server has one. */
-export function servedRun(base: URL): RunFiles {
-  return {
-    name: 'the served run',
-    async read(path) {
-      const response = await fetch(new URL(`run/${path.split('/').map(encodeURIComponent).join('/')}`, base));
-      if (response.status === 404) return undefined;
-      if (!response.ok)
-        throw new StreamscopeError('io', `The server answers ${response.status} for ${path} of the run.`);
-      return new Uint8Array(await response.arrayBuffer());
-    },
-  };
+export const servedRun = (base: URL): RunFiles => ({
+  name: 'the served run',
+  read: (path) => served(`run/${path}`, base),
+});
+
+/** The network that the build puts beside the page (weights/shapes16.safetensors); undefined where it was left out. */
+export const embeddedNetwork = (base: URL): Promise<Uint8Array | undefined> =>
+  served('shapes16.safetensors', base);
+
+/** A file of the server. Throws io for any answer but the file and 404. */
+async function served(path: string, base: URL): Promise<Uint8Array | undefined> {
+  const response = await fetch(new URL(path.split('/').map(encodeURIComponent).join('/'), base));
+  if (response.status === 404) return undefined;
+  if (!response.ok) throw new StreamscopeError('io', `The server answers ${response.status} for ${path}.`);
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** A folder that was chosen: every file's path begins with the folder's own name. */

@@ -8,6 +8,8 @@ import type { Run } from './run.ts';
 export interface State {
   place: Place;
   weights?: Result<'open'>;
+  /** whether the weights are those that lie beside the page: nobody chose them, so anything else takes their place */
+  isEmbedded: boolean;
   run?: Run;
   /** of the weights' blocks, as they were asked for */
   magnitudes: Map<string, Result<'magnitudes'>>;
