@@ -42,7 +42,10 @@ function select(place: Place): void {
   else location.hash = link;
 }
 
-/** Takes the place from the address. Throws usage for a block or a channel that there is none of. */
+/**
+ * Takes the place from the address. Tells of a block or a channel that there is none of if the address asks for it; the
+ * page's own first place gives way in silence.
+ */
 async function follow(): Promise<void> {
   const asked = parseLink(location.hash);
   const place = { ...state.place, ...asked };
@@ -51,31 +54,29 @@ async function follow(): Promise<void> {
     if (!blocks.includes(place.block)) {
       const wanted = place.block;
       place.block = blocks.includes(FIRST.block) ? FIRST.block : blocks[0];
-      showError(
-        new StreamscopeError(
-          'usage',
+      if (asked.block)
+        tell(
           `Block ${wanted} is not there.`,
           `These weights and this run have ${blocks.join(', ')}; showing ${place.block}.`,
-        ),
-      );
+        );
     }
     const channels = channelsOf(state, place.block)!;
-    if (place.channel >= channels && asked.channel === undefined) place.channel = 0;
     if (place.channel >= channels) {
-      showError(
-        new StreamscopeError(
-          'usage',
+      if (asked.channel !== undefined)
+        tell(
           `Block ${place.block} has no channel ${place.channel}.`,
           `It has channels 0 to ${channels - 1}; showing the last.`,
-        ),
-      );
-      place.channel = channels - 1;
+        );
+      place.channel = asked.channel === undefined ? 0 : channels - 1;
     }
   }
   state.place = place;
   if (location.hash !== formatLink(place)) history.replaceState(null, '', formatLink(place));
   await update();
 }
+
+const tell = (sentence: string, hint: string): void =>
+  showError(new StreamscopeError('usage', sentence, hint));
 
 /** Brings every panel up to date with the state. */
 async function update(): Promise<void> {
@@ -167,7 +168,7 @@ async function openEmbedded(): Promise<void> {
   }
   await setWeights(weights, true);
   byId('status').textContent =
-    `shapes16, a narrow ResNet18 that learned drawn shapes and textures, ${whereItRuns(weights)}. Drop a weights file to look into another.`;
+    `shapes16, a narrow ResNet18 that learned drawn shapes and textures ${whereItRuns(weights)}. Drop a weights file to look into another.`;
   await follow();
 }
 

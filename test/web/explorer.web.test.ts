@@ -226,8 +226,10 @@ test.each([1024, 1440, 2560])('nothing sticks out at %i px', async (width) => {
 
 test('the page is small', () => {
   const web = join(root, 'dist/web');
-  const files = readdirSync(web).filter((name) => !name.endsWith('.map'));
+  const files = readdirSync(web).filter((name) => !/\.(map|safetensors)$/.test(name));
   const bytes = files.reduce((sum, name) => sum + statSync(join(web, name)).size, 0);
   expect(files).toContain('worker.js');
   expect(bytes).toBeLessThan(1_500_000);
+  // the network that it opens with is asked for once the page stands
+  expect(statSync(join(web, 'shapes16.safetensors')).size).toBeLessThan(1_500_000);
 });
