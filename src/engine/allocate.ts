@@ -16,7 +16,8 @@ export interface Allocation {
   textureOf: Map<Tensor, GPUTexture>;
 }
 
-const USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+// asked for when it is needed: without WebGPU the page reads this file and says what is missing
+const usage = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 /** Operands of a dispatch: read as texels, used as buffers, and which of these it writes. */
 interface Uses {
@@ -50,13 +51,13 @@ export function allocate(
   const copies = planCopies(uses);
   all.copies = copies;
   for (const [tensor, values] of tape.tables) {
-    tensor.buffer = gpu.createBuffer(tensor.label, tensor.bytes, USAGE);
+    tensor.buffer = gpu.createBuffer(tensor.label, tensor.bytes, usage());
     all.buffers.push(tensor.buffer);
     write(gpu, tensor, values);
   }
   const texelBytes = (tensor: Tensor) => tensor.texelRows * TEXEL_LAYOUT.bytesPerRow;
   const makeBuffer = (tensor: Tensor) => {
-    const buffer = gpu.createBuffer(tensor.label, tensor.bytes, USAGE);
+    const buffer = gpu.createBuffer(tensor.label, tensor.bytes, usage());
     all.buffers.push(buffer);
     return buffer;
   };
