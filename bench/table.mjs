@@ -150,7 +150,7 @@ function documentsOf(folder, given) {
 /** Other programs hit PyTorch harder than us: its threads spin while they wait for each other. */
 function warning({ machine: { load, cores } }) {
   if (!(load > 0.75 * cores)) return '';
-  return `\n\nOther programs were running (load ${number(load, 1)} on ${cores} cores): times are too long, and ratios compare nothing.`;
+  return `\n\nIn the minute before, the load was ${number(load, 1)} on ${cores} cores. If what ran then ran on, times are too long, and ratios compare nothing.`;
 }
 
 const render = (documents, view) =>
