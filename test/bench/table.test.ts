@@ -105,6 +105,6 @@ test('every kind of result has a table', () => {
   const loaded = join(folder, 'loaded.json');
   const machine = { ...facts.machine, load: 1.9 };
   writeFileSync(loaded, JSON.stringify({ kind: 'network', ...facts, machine, ...documents.network }));
-  expect(table(loaded).stdout).toContain('load 1.9 on 2 cores');
+  expect(table(loaded).stdout).toContain('the load was 1.9 on 2 cores');
   expect(table(loaded).stdout).toContain('compare nothing');
 });
