@@ -16,8 +16,9 @@ import type { Pixels } from '../model/preprocess.ts';
 import { fileError } from './failure.ts';
 import { readBytes } from './files.ts';
 
-/** torchvision's list. */
-const EXTENSIONS = ['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'];
+const DECODED = ['.jpg', '.jpeg', '.png', '.tif', '.tiff', '.webp'];
+/** torchvision's list. The rest of it is named as what cannot be decoded. */
+const EXTENSIONS = [...DECODED, '.ppm', '.bmp', '.pgm'];
 /** What is decoded, whatever the name says. */
 const FORMATS = ['jpeg', 'png', 'webp', 'tiff', 'gif'];
 /** Pillow refuses more. */
@@ -73,7 +74,7 @@ export async function listImages(folder: string): Promise<Listing> {
     throw new StreamscopeError(
       'badInput',
       `${folder} holds no images${found}.`,
-      `Give a folder of ${EXTENSIONS.join(' ')} files, or of one folder per class.`,
+      `Give a folder of ${DECODED.join(' ')} files, or of one folder per class.`,
     );
   }
   return listing;
