@@ -246,7 +246,7 @@ describe('a hostile image', () => {
     'mutations are decoded or refused',
     async () => {
       const files = readable.map(([, { file: text }]) => new Uint8Array(Buffer.from(text, 'base64')));
-      const { accepted, refused } = await fuzzAsync(files, decodeBytes, ROUNDS / 10); // 2 ms each
+      const { accepted, refused } = await fuzzAsync(files, decodeBytes, ROUNDS); // 2 ms each
       expect(Math.min(accepted, refused)).toBeGreaterThan(0);
     },
     FUZZ_TIMEOUT,
