@@ -3,6 +3,8 @@
 // whether they are significant. Channels count from 0. No values of arXiv 2504.16290 are here but its claim: the
 // text at hand has none.
 
+import { makeNetwork } from '../model/network.ts';
+
 export type Effect = 'shown' | 'not shown';
 
 export interface PublishedBlock {
@@ -32,8 +34,9 @@ interface MeasuredBlock {
   channels: number;
 }
 
+const STUDIED = makeNetwork('resnet18').blocks;
 const isOfStudy = ({ block, channels }: MeasuredBlock): boolean =>
-  channels === 64 * 2 ** (Number(block[0]) - 1);
+  STUDIED.some((studied) => studied.name === block && studied.channels === channels);
 
 /** What the study says of a block, if it is a block of its network. */
 export const publishedOf = (measured: MeasuredBlock): PublishedBlock | undefined =>

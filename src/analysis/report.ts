@@ -90,7 +90,7 @@ export function renderReport(contents: ReportContents): string {
 <body>
 <header>
 <h1>The residual stream, measured</h1>
-<p>“Interpreting the Residual Stream of ResNet18” (arXiv 2407.05340), run again${report.comparison.length > 0 ? ': what was published beside what this run found' : ' on another network'}.</p>
+<p>“Interpreting the Residual Stream of ResNet18” (arXiv 2407.05340), run again${report.comparison.length > 0 ? ': what was published beside what this run found' : ' where it says nothing'}.</p>
 <nav>${shown.map(({ id, title }) => html`<a href="#${id}">${title}</a>`)}</nav>
 </header>
 <main>

@@ -26,7 +26,7 @@ export function summarySection({ blocks, comparison }: Report): Html {
   const published =
     comparison.length > 0
       ? 'Published lists carry over only as far as photographs do: the study’s are the 50,000 validation images of ImageNet.'
-      : 'These blocks are not as wide as those of the study’s network, so nothing that was published stands beside them.';
+      : 'The study says nothing of these blocks: it speaks of ResNet18’s from 1.1 on, at their full width.';
   return html`<ul class="facts">${facts.map(([value, name]) => html`<li><b>${value}</b>${name}</li>`)}</ul>
 <p>For every channel the image that most excites it was made for three places of a block: what bypasses the block (I),
 what the block adds (B), and their sum (O). The mix ratio M = O(image of I) / O(image of B) says which of the two the

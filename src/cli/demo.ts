@@ -1,7 +1,6 @@
 // npm run demo: the whole study on a network that lies beside the program and on images that are drawn here, so that
 // nothing has to be downloaded: images of two blocks, their measurements, an ablation, figures and a report.
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ablate } from './ablate.ts';
 import { invariantChannels } from './channelLists.ts';
@@ -24,10 +23,8 @@ const PHOTOGRAPHS = { count: 200, size: 224, seed: 0, split: 'held-out' } as con
 /** Prints the path of the report, and what to do next. Run again, it continues. */
 export async function demo({ out, steps, seeds }: DemoOptions, signal: AbortSignal): Promise<void> {
   const images = join(out, 'shapes');
-  if (!existsSync(images)) {
-    console.error(`Drawing ${PHOTOGRAPHS.count} shapes and textures.`);
-    await writeShapes({ ...PHOTOGRAPHS, out: images }, signal);
-  }
+  console.error(`Drawing ${PHOTOGRAPHS.count} shapes and textures.`);
+  await writeShapes({ ...PHOTOGRAPHS, out: images }, signal);
   const common = { weights: EMBEDDED, images, out, progress: 'auto' } as const;
   const options: ReproduceOptions = {
     ...common,

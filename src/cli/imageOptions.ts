@@ -16,7 +16,7 @@ export function addImageSettings(command: Command): Command {
         .choices(JITTER_MODES)
         .default('faithful'),
     )
-    .option('--learning-rate <rate>', 'of Adam', positive, 0.05)
+    .option('--learning-rate <rate>', 'of Adam', positive('--learning-rate'), 0.05)
     .option('--size <pixels>', 'rows and columns of the image', wholeNumber('--size', 64), 224)
     .option(
       '--retries <n>',
@@ -63,9 +63,11 @@ export function wholeNumber(name: string, least: number, most?: number): (text: 
   };
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new StreamscopeError('usage', `--learning-rate is "${text}", expected a number above 0.`);
-  return value;
-}
+/** Reads a number above 0 from the command line. */
+export const positive =
+  (name: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (value > 0 && Number.isFinite(value)) return value;
+    throw new StreamscopeError('usage', `${name} is "${text}", expected a number above 0.`);
+  };

@@ -84,8 +84,9 @@ export async function train(options: TrainOptions, signal: AbortSignal): Promise
     );
     const losses = [...start.losses];
     await trainOn(options, trainer, losses, signal);
-    const accuracy = await evaluate(options, classifier, trainer);
-    await finish(options, trainer, settings, accuracy);
+    const { weights } = await trainer.state();
+    const accuracy = await evaluate(options, classifier, gpu, weights);
+    await finish(options, { weights, settings, accuracy, adapter: gpu.adapter });
   } finally {
     gpu.close();
   }
@@ -187,10 +188,10 @@ async function trainOn(
 async function evaluate(
   { batch, size, seed, heldOut }: TrainOptions,
   classifier: Classifier,
-  trainer: Trainer,
+  gpu: Gpu,
+  weights: Weights,
 ): Promise<Accuracy> {
-  const { weights } = await trainer.state();
-  const evaluator = await Evaluator.create(trainer.gpu, classifier, weights, batch);
+  const evaluator = await Evaluator.create(gpu, classifier, weights, batch);
   const answers: Answer[] = [];
   for (let first = 0; first < heldOut; first += batch) {
     const images = shapeBatch(seed, 'held-out', { first, count: batch, size });
@@ -206,13 +207,10 @@ async function evaluate(
 /** Writes weights and accuracy, and says what came of it. */
 async function finish(
   { out, json }: TrainOptions,
-  trainer: Trainer,
-  settings: TrainSettings,
-  accuracy: Accuracy,
+  { weights, ...trained }: { weights: Weights; settings: TrainSettings; accuracy: Accuracy; adapter: string },
 ): Promise<void> {
   const path = join(out, 'weights.safetensors');
-  const { weights } = await trainer.state();
-  const { adapter } = trainer.gpu;
+  const { settings, accuracy, adapter } = trained;
   const metadata = { trained: JSON.stringify(settings), adapter, streamscope: version };
   await writeAtomically(path, writeSafetensors(weights, metadata));
   const record = { settings, adapter, streamscope: version, classes: CLASSES, accuracy };

@@ -3,19 +3,9 @@
 import { type Command, Option } from 'commander';
 import { StreamscopeError } from '../error.ts';
 import { notNegative } from './channelLists.ts';
-import { wholeNumber } from './imageOptions.ts';
+import { positive, wholeNumber } from './imageOptions.ts';
 import { shapes } from './shapes.ts';
 import { train } from './train.ts';
-
-/** A number above 0. */
-const positive =
-  (name: string) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!(value > 0) || !Number.isFinite(value))
-      throw new StreamscopeError('usage', `${name} is "${text}", expected a number above 0.`);
-    return value;
-  };
 
 /** From 0 to below 1. */
 function momentum(text: string): number {

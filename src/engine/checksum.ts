@@ -24,9 +24,8 @@ fn add(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) la
 }
 `;
 
-/** What the kernel computes, of whole words. */
-export function checksumOf(bytes: ArrayBuffer): number {
-  const words = new Uint32Array(bytes);
+/** What the kernel computes. */
+export function checksumOf(words: Uint32Array): number {
   let sum = 0;
   for (let i = 0; i < words.length; i++) {
     const mixed = Math.imul(words[i] ^ Math.imul(i, 0x9e3779b9), 0x85ebca6b);

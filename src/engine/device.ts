@@ -44,9 +44,11 @@ export class Gpu {
   /** what was measured on this adapter, if anything was */
   tuning: Tuning | undefined;
   /** whether 3x3 convolutions may go Winograd's way: faster, and a window no longer equals the whole frame bit for bit */
-  winograd = winogradAsked;
+  winograd = winogradAsked();
   /** most bytes of live buffers and textures */
-  budget = memoryBudget;
+  budget = memoryBudget();
+  /** seconds that it may take for what it was given */
+  readonly patience = patience();
 
   private constructor(
     readonly device: GPUDevice,
@@ -123,9 +125,9 @@ export class Gpu {
 
   /** Waits for what was submitted, but not for ever. */
   #done<T>(promise: Promise<T>): Promise<T> {
-    return within(waitFor(promise), patience, () => {
+    return within(waitFor(promise), this.patience, () => {
       this.#hangs = true;
-      return this.#fail('stopped', `The GPU has not finished its work within ${patience} s.`);
+      return this.#fail('stopped', `The GPU has not finished its work within ${this.patience} s.`);
     });
   }
 
@@ -220,7 +222,7 @@ export class Gpu {
       this.check();
       const arrived = staging.getMappedRange().slice(0);
       const [expected] = new Uint32Array(arrived, whole);
-      if (checked && checksumOf(arrived.slice(0, whole)) !== expected)
+      if (checked && checksumOf(new Uint32Array(arrived, 0, whole / 4)) !== expected)
         throw this.#fail('stopped', `Reading ${buffer.label} from the GPU gave other bytes than it holds.`);
       return arrived.slice(0, size);
     } finally {

@@ -16,10 +16,10 @@ export function openGpu(): GPU {
 
 export const host = 'browser';
 export const kernelsAsked: string | undefined = undefined;
-export const winogradAsked: boolean = false;
+export const winogradAsked = (): boolean => false;
 export const debugLevel = 0;
-export const memoryBudget = Number.POSITIVE_INFINITY;
-export const patience = 600;
+export const memoryBudget = (): number => Number.POSITIVE_INFINITY;
+export const patience = (): number => 600;
 
 /** A page has no file of tunings. */
 export const readTuning = (): undefined => undefined;

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { create, globals } from 'webgpu';
+import { StreamscopeError } from '../error.ts';
 
 Object.assign(globalThis, globals);
 
@@ -48,8 +49,12 @@ export const host = 'node';
 /** The family of kernels that the user asks for (kernelFamily.ts), unchecked. */
 export const kernelsAsked = process.env.STREAMSCOPE_KERNELS;
 
-/** Whether SIMD adapters may take Winograd's way (kernels/simdWinograd.ts). */
-export const winogradAsked = process.env.STREAMSCOPE_WINOGRAD === '1';
+/** Whether SIMD adapters may take Winograd's way (kernels/simdWinograd.ts). Throws usage for what is neither 1 nor 0. */
+export function winogradAsked(): boolean {
+  const { STREAMSCOPE_WINOGRAD: asked = '' } = process.env;
+  if (['', '0', '1'].includes(asked)) return asked === '1';
+  throw new StreamscopeError('usage', `STREAMSCOPE_WINOGRAD is ${JSON.stringify(asked)}, expected 1 or 0.`);
+}
 
 /** Where tunings of adapters are kept (tuning.ts); undefined where STREAMSCOPE_TUNING is `none`. */
 export function tuningFile(): string | undefined {
@@ -73,13 +78,15 @@ export function readTuning(): { file: string; named: boolean; text?: string; fau
 }
 
 /** Bytes of GPU memory that all buffers together may take, and seconds that the GPU may take for what it was given. */
-export const memoryBudget = 2 ** 20 * positive('STREAMSCOPE_MEMORY', Number.POSITIVE_INFINITY);
-export const patience = positive('STREAMSCOPE_GPU_TIMEOUT', 600);
+export const memoryBudget = (): number => 2 ** 20 * positive('STREAMSCOPE_MEMORY', Number.POSITIVE_INFINITY);
+export const patience = (): number => positive('STREAMSCOPE_GPU_TIMEOUT', 600);
 
-/** A setting that is a number above 0; what is none is as if it were not set. */
+/** A setting that is a number above 0. Throws usage for anything else. */
 function positive(name: string, otherwise: number): number {
-  const value = Number(process.env[name]);
-  return value > 0 ? value : otherwise;
+  const text = process.env[name];
+  if (!text) return otherwise;
+  if (Number(text) > 0) return Number(text);
+  throw new StreamscopeError('usage', `${name} is ${JSON.stringify(text)}, expected a number above 0.`);
 }
 
 /** DEBUG=1 device, plan, memory; 2 a table per dispatch; 3 the WGSL. */

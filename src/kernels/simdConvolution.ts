@@ -89,7 +89,7 @@ const MAX_PRODUCTS = 512;
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 25;
 /** Cost of loading a texel, in products, by lanes: measured on lavapipe. */
-export const LOAD_COST = { narrow: 20, wide: 55 };
+export const loadCost = (lanes: number): number => (lanes > 8 ? 55 : 20);
 
 const range = (count: number): number[] => [...Array(count).keys()];
 
@@ -120,10 +120,10 @@ function turnOf({ R, S, stride }: SimdFilter, { rows, columns }: Tile): Turn {
 /** Work of a lane per texel of channels, in products, counting what hangs over the edge. */
 function costOf(filter: SimdFilter, { P, Q }: Pick<SimdShape, 'P' | 'Q'>, tile: Tile): number {
   const { lanes, R, S, channels } = filter;
-  const loadCost = lanes > 8 ? LOAD_COST.wide : LOAD_COST.narrow;
   const { rows, patch, R: turnRows } = turnOf(filter, tile);
   const loads = turnRows * S + Math.ceil(patch / lanes);
-  const work = channels * tile.rows * tile.columns * R * S + rows * (channels * patch + loads * loadCost);
+  const work =
+    channels * tile.rows * tile.columns * R * S + rows * (channels * patch + loads * loadCost(lanes));
   return Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns) * work;
 }
 

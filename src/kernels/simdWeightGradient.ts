@@ -10,7 +10,7 @@
 // order: how many there are follows from shapes alone. The text depends on filter, stride and tile.
 
 import { type Shape, TEXELS_PER_ROW } from './op.ts';
-import type { SimdFilter, Tile } from './simdConvolution.ts';
+import { loadCost, type SimdFilter, type Tile } from './simdConvolution.ts';
 
 /** What the kernels read while they run, in the order of SHAPE. x is [N,C4,H,W,4], dy [N,K4,P,Q,4], dw [K,C,R,S]. */
 export interface WeightGradientShape {
@@ -35,8 +35,6 @@ const TILES: readonly Tile[] = [
 ];
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 9;
-/** Loading from memory, in products. */
-const LOAD_COST = 50;
 /** Subgroups that keep the cores of a software adapter busy. */
 const WIDE = 32;
 
@@ -74,7 +72,7 @@ function chooseTile({ lanes, R, S, stride, channels }: SimdFilter, { P, Q }: Wei
   const turnR = R * S > MAX_TAPS ? 1 : R;
   const cost = ({ rows, columns }: Tile): number => {
     const patch = ((rows - 1) * stride + turnR) * ((columns - 1) * stride + S);
-    const loads = (rows * columns + Math.ceil(patch / lanes)) * LOAD_COST;
+    const loads = (rows * columns + Math.ceil(patch / lanes)) * loadCost(lanes);
     const products = channels * (rows * columns * turnR * S + patch);
     return Math.ceil(P / rows) * Math.ceil(Q / columns) * (loads + products);
   };

@@ -12,7 +12,7 @@
 // third or less of those with the usual 1 and 2: two to five times those of the plain sum.
 
 import type { Pass, Shape } from './op.ts';
-import { convolutionCost, LOAD_COST, type SimdShape } from './simdConvolution.ts';
+import { convolutionCost, loadCost, type SimdShape } from './simdConvolution.ts';
 import {
   A,
   B,
@@ -42,8 +42,6 @@ const tilesOf = ({ P, Q }: Pick<SimdShape, 'P' | 'Q'>): [number, number] => [
   Math.ceil(P / SIDE),
   Math.ceil(Q / SIDE),
 ];
-
-const loadCost = (lanes: number): number => (lanes > 8 ? LOAD_COST.wide : LOAD_COST.narrow);
 
 /** Work of a lane at one point with four channels and all `tiles`, `atOnce` at a time, in products. */
 function productCost(lanes: number, tiles: number, atOnce: number): number {

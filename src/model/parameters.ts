@@ -174,8 +174,8 @@ export class Parameters {
       const label = `${conv} at points${direction === 'v' ? ' for the gradient' : ''}`;
       const known = this.#atPoints.get(label);
       if (known) return known;
-      const { shape } = this.#found(`${conv}.weight`);
-      const packed = packConvolution(this.#found(`${conv}.weight`).data, shape, 1, this.#norm(bn));
+      const { data, shape } = this.#found(`${conv}.weight`);
+      const packed = packConvolution(data, shape, 1, this.#norm(bn));
       const points = weightsAtPoints(packed[direction]);
       const made = createTexture(this.gpu, label, points.shape, points.data);
       this.#atPoints.set(label, made);

@@ -114,7 +114,7 @@ test('without grids and comparison there are no such sections', () => {
   });
   expect(bare).not.toContain('id="grids"');
   expect(bare).not.toContain('id="comparison"');
-  expect(bare).toContain('run again on another network');
+  expect(bare).toContain('run again where it says nothing');
   expect(bare).not.toContain('published statements');
 });
 
