@@ -42,7 +42,7 @@ export async function writeShapes(
   if (others.length > 0)
     throw new StreamscopeError(
       'usage',
-      `${out} holds ${others.length} other files, ${others[0]} for one.`,
+      `${out} holds files that were not drawn (${others.length}), ${others[0]} for one.`,
       'Remove them, or give another folder with --out: they would be taken for photographs.',
     );
 }
