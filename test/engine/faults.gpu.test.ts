@@ -145,26 +145,19 @@ describe('a kernel that is wrong', () => {
 describe('a device that is lost', () => {
   const lost = refused('stopped', /^(The GPU was lost: |Reading .+ from the GPU failed: )/);
 
+  const lose = (at: [{ prototype: object }, string, number]) =>
+    faulty(
+      at,
+      () => gpu.device.destroy(),
+      () => makeImages(gpu),
+    );
+
   test.each(TIMES)('at some submit: %d', async () => {
-    const at: [typeof GPUQueue, string, number] = [GPUQueue, 'submit', below(submits)];
-    expect(
-      await faulty(
-        at,
-        () => gpu.device.destroy(),
-        () => makeImages(gpu),
-      ),
-    ).toEqual(lost);
+    expect(await lose([GPUQueue, 'submit', below(submits)])).toEqual(lost);
   });
 
   test.each(TIMES)('while a read-back is under way: %d', async () => {
-    const at: [typeof GPUBuffer, string, number] = [GPUBuffer, 'mapAsync', below(reads)];
-    expect(
-      await faulty(
-        at,
-        () => gpu.device.destroy(),
-        () => makeImages(gpu),
-      ),
-    ).toEqual(lost);
+    expect(await lose([GPUBuffer, 'mapAsync', below(reads)])).toEqual(lost);
   });
 });
 

@@ -4,37 +4,29 @@ import { expect } from 'vitest';
 
 type Method = (this: unknown, ...given: unknown[]) => unknown;
 
-/** Replaces a method until the function that is returned is called. */
-function replaced(
+/** Follows every call of a method by `after`, until the function that is returned is called; that says how many. */
+function followed(
   owner: { prototype: object },
   name: string,
-  make: (original: Method) => Method,
-): () => void {
+  after: (call: number, result: unknown) => void,
+): () => number {
   const prototype = owner.prototype as Record<string, Method>;
   const original = prototype[name];
-  prototype[name] = make(original);
+  let calls = 0;
+  prototype[name] = function (...given) {
+    const result = original.apply(this, given);
+    after(calls++, result);
+    return result;
+  };
   return () => {
     prototype[name] = original;
+    return calls;
   };
 }
 
 /** Counts calls of a method; the function that is returned says how many, and stops. */
-export function counted(owner: { prototype: object }, name: string): () => number {
-  let calls = 0;
-  const restore = replaced(
-    owner,
-    name,
-    (original) =>
-      function (...given) {
-        calls++;
-        return original.apply(this, given);
-      },
-  );
-  return () => {
-    restore();
-    return calls;
-  };
-}
+export const counted = (owner: { prototype: object }, name: string): (() => number) =>
+  followed(owner, name, () => {});
 
 /** What `run` throws while call `when` of a method is followed by `act`. */
 export async function faulty(
@@ -42,24 +34,15 @@ export async function faulty(
   act: (result: unknown) => void,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
-  let calls = 0;
-  const restore = replaced(
-    owner,
-    name,
-    (original) =>
-      function (...given) {
-        const result = original.apply(this, given);
-        if (calls++ === when) act(result);
-        return result;
-      },
-  );
+  const restore = followed(owner, name, (call, result) => {
+    if (call === when) act(result);
+  });
   try {
     return await run().then(
       () => 'nothing was thrown',
       (error: unknown) => error,
     );
   } finally {
-    restore();
-    expect(calls, `calls of ${name}`).toBeGreaterThan(when);
+    expect(restore(), `calls of ${name}`).toBeGreaterThan(when);
   }
 }
