@@ -65,22 +65,25 @@ export const foldSpectrum: Op<WindowSpectrumSettings> = {
   },
 };
 
-/** z of q, made by foldSpectrum with the same settings; `turns` [H,2], `across` [W,2], `origins`, `clock`. */
+/** Shape of a table of turns for a frame of n: texel (i,k) has those of 2i k and (2i+1) k, cosine and sine of each. */
+export const turnPairsShape = (n: number): Shape => [Math.ceil(n / 2), n, 4];
+
+/** z of q, made by foldSpectrum with the same settings; `pairs` of H (turnPairsShape), `across` [W,2], `origins`, `clock`. */
 export const windowColumns: Op<WindowSpectrumSettings> = {
   name: 'windowColumns',
   source: '',
-  recipe({ p, turns, across, origins }, settings) {
+  recipe({ p, pairs, across, origins }, settings) {
     const [H, W] = settings.frame;
     expectShape('windowColumns', 'p', p, [-1, -1, -1, -1, -1, 4]);
     const [N, C, , , F] = p;
     const geometry = geometryOf(C, F, settings);
     expectShape('windowColumns', 'p', p, foldedShape(N, geometry));
-    expectShape('windowColumns', 'turns', turns, [H, 2]);
+    expectShape('windowColumns', 'pairs', pairs, turnPairsShape(H));
     expectShape('windowColumns', 'across', across, [W, 2]);
     expectShape('windowColumns', 'origins', origins, [-1, N, 2]);
     const { R, PAIRS, REACH } = geometry;
     const flops = 8 * N * C * R * PAIRS * (REACH + 1) * F;
-    const tables = ['turns', 'across', 'origins', 'clock'];
+    const tables = ['pairs', 'across', 'origins', 'clock'];
     return {
       outputs: { y: { shape: pairedShape(N, geometry) } },
       constants: {},
@@ -88,7 +91,7 @@ export const windowColumns: Op<WindowSpectrumSettings> = {
       backward: {
         p: pass(
           'backward_p',
-          ['dy', 'turns', 'origins', 'clock', 'dp'],
+          ['dy', 'pairs', 'origins', 'clock', 'dp'],
           N,
           flops,
           geometry,
@@ -99,26 +102,40 @@ export const windowColumns: Op<WindowSpectrumSettings> = {
   },
 };
 
-/** y [N,C,rows,columns] of z, made by windowColumns with the same settings; `across` [W,2], `origins`, `clock`. */
+/** y [N,C,rows,columns] of z, made by windowColumns with the same settings; `pairs` of W, `across` [W,2], `origins`, `clock`. */
 export const windowRows: Op<WindowSpectrumSettings> = {
   name: 'windowRows',
   source: '',
-  recipe({ z, across, origins }, settings) {
+  recipe({ z, pairs, across, origins }, settings) {
     const { frame, window } = settings;
     expectShape('windowRows', 'z', z, [-1, -1, -1, -1, -1, 4]);
     const [N, C, , , F] = z;
     const geometry = geometryOf(C, F, settings);
     expectShape('windowRows', 'z', z, pairedShape(N, geometry));
+    expectShape('windowRows', 'pairs', pairs, turnPairsShape(frame[1]));
     expectShape('windowRows', 'across', across, [frame[1], 2]);
     expectShape('windowRows', 'origins', origins, [-1, N, 2]);
     const flops = 4 * N * C * window[0] * (geometry.MIDDLE + 1) * F;
-    const tables = ['across', 'origins', 'clock'];
     return {
       outputs: { y: { shape: [N, C, ...window] } },
       constants: {},
-      forward: pass('forward', ['z', ...tables, 'y'], N, flops, geometry, rowsForward(geometry)),
+      forward: pass(
+        'forward',
+        ['z', 'pairs', 'origins', 'clock', 'y'],
+        N,
+        flops,
+        geometry,
+        rowsForward(geometry),
+      ),
       backward: {
-        z: pass('backward_z', [...tables, 'dy', 'dz'], N, flops, geometry, rowsBackward(geometry)),
+        z: pass(
+          'backward_z',
+          ['pairs', 'across', 'origins', 'clock', 'dy', 'dz'],
+          N,
+          flops,
+          geometry,
+          rowsBackward(geometry),
+        ),
       },
     };
   },

@@ -13,7 +13,7 @@ import { frequencyScale, spectrumColumnCount } from '../kernels/imageReference.t
 import { isPacked, unpack } from '../kernels/pack.ts';
 import { spectrumColumns } from '../kernels/spectrumColumns.ts';
 import { spectrumRows } from '../kernels/spectrumRows.ts';
-import { foldSpectrum, windowColumns, windowRows } from '../kernels/windowSpectrum.ts';
+import { foldSpectrum, turnPairsShape, windowColumns, windowRows } from '../kernels/windowSpectrum.ts';
 
 /** Standard deviation of the first spectrum: the picture starts as a flat grey, 0.5 give or take 0.003. */
 export const INITIAL_DEVIATION = 0.01;
@@ -39,6 +39,8 @@ export interface SpectrumTables {
   size: number;
   scale: Tensor;
   turns: Tensor;
+  /** the same by products of two numbers (turnPairsShape), where the kernels want it */
+  pairs?: Tensor;
   /** invocations of a subgroup where it is a SIMD vector */
   lanes: number | undefined;
 }
@@ -52,35 +54,47 @@ function turn(k: number, n: number): [number, number] {
   ];
 }
 
+/** Turns of 2i k and (2i+1) k for every i and k, n by n: see turnPairsShape. */
+export const turnPairs = (n: number): Float32Array => {
+  const turns = Array.from({ length: n }, (_, k) => turn(k, n));
+  const rows = Array.from({ length: 2 * Math.ceil(n / 2) }, (_, i) => i);
+  return Float32Array.from(
+    rows
+      .filter((i) => i % 2 === 0)
+      .flatMap((i) => turns.flatMap((_, k) => [...turns[(i * k) % n], ...turns[((i + 1) * k) % n]])),
+  );
+};
+
 export function createSpectrumTables(gpu: Gpu, size: number): SpectrumTables {
   const turns = Array.from({ length: size }, (_, k) => turn(k, size)).flat();
   const { shape, data } = frequencyScale(size, size);
-  return createTogether(gpu, (create) => ({
+  return createTogether(gpu, (create, texture) => ({
     size,
     lanes: gpu.simdLanes,
     scale: create('frequency scale', shape, { data }),
     turns: create('turns', [size, 2], { data: turns }),
+    ...(gpu.simdLanes && { pairs: texture('pairs of turns', turnPairsShape(size), turnPairs(size)) }),
   }));
 }
 
-export const destroySpectrumTables = (gpu: Gpu, { scale, turns }: SpectrumTables): void =>
-  destroy(gpu, scale, turns);
+export const destroySpectrumTables = (gpu: Gpu, { scale, turns, pairs }: SpectrumTables): void =>
+  destroy(gpu, scale, turns, ...(pairs ? [pairs] : []));
 
 /** Records the window of `rows` x `rows` pixels that starts at `origins` [steps,N,2]; returns [N,3,rows,rows], packed on SIMD adapters. */
 export function recordImage(
   tape: Tape,
   spectrum: Tensor,
-  { size, scale, turns, lanes }: SpectrumTables,
+  { size, scale, turns, pairs, lanes }: SpectrumTables,
   rows: number,
   { origins, clock }: { origins: Tensor; clock: Tensor },
 ): Tensor {
   const tables = { turns, origins, clock };
   const frame = [size, size] as const;
-  if (lanes) {
+  if (lanes && pairs) {
     const settings = { frame, window: [rows, rows], lanes } as const;
     const q = tape.apply(foldSpectrum, { p: spectrum, scale, ...tables }, settings);
-    const z = tape.apply(windowColumns, { p: q, across: turns, ...tables }, settings);
-    const raw = tape.apply(windowRows, { z, across: turns, origins, clock }, settings);
+    const z = tape.apply(windowColumns, { p: q, pairs, across: turns, origins, clock }, settings);
+    const raw = tape.apply(windowRows, { z, pairs, across: turns, origins, clock }, settings);
     return tape.apply(packedColour, { x: raw });
   }
   const z = tape.apply(spectrumColumns, { p: spectrum, scale, ...tables }, { rows });

@@ -13,7 +13,7 @@ import { type Array64, zeros } from '../../src/kernels/reference.ts';
 import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
 import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
 import { packedWarp, WARP_FIELDS, warp } from '../../src/kernels/warp.ts';
-import { foldSpectrum, windowColumns, windowRows } from '../../src/kernels/windowSpectrum.ts';
+import { foldSpectrum, turnPairsShape, windowColumns, windowRows } from '../../src/kernels/windowSpectrum.ts';
 import { between, filled, generator, randomArray } from './arrays.ts';
 import { type Pair, packOnce, type Quad } from './opCases.ts';
 import type { OpCase } from './opCheck.ts';
@@ -41,6 +41,13 @@ function perSample(N: number, f: (n: number) => Array64): Float64Array {
 /** cos and sin of tau k / n, [n,2]. */
 const turnsOf = (n: number) =>
   filled([n, 2], (i) => (i % 2 ? Math.sin : Math.cos)((2 * Math.PI * Math.floor(i / 2)) / n));
+
+/** The same for products of two numbers, as windowSpectrum.ts reads them: texel (i,k) has 2i k and (2i+1) k. */
+const turnPairsOf = (n: number) =>
+  filled(turnPairsShape(n), (at) => {
+    const [i, k, j] = [Math.floor(at / (4 * n)), Math.floor(at / 4) % n, at % 4];
+    return (j % 2 ? Math.sin : Math.cos)((2 * Math.PI * (((2 * i + Math.floor(j / 2)) * k) % n)) / n);
+  });
 
 /** Origins of a window of `size` in the frame, u32 [steps,N,2]. */
 function randomOrigins(name: string, steps: number, N: number, [H, W]: Pair, size: Pair) {
@@ -113,16 +120,27 @@ export function spectrumCase(
   return {
     name,
     inputs: { p },
-    tables: { scale, vertical: turnsOf(H), horizontal: turnsOf(W), origins },
+    tables: {
+      scale,
+      vertical: turnsOf(H),
+      horizontal: turnsOf(W),
+      down: turnPairsOf(H),
+      across: turnPairsOf(W),
+      origins,
+    },
     steps,
-    record(tape, { p, scale, vertical, horizontal, origins, clock }) {
+    record(tape, { p, scale, vertical, horizontal, down, across, origins, clock }) {
       const tables = { turns: vertical, origins, clock };
       const frame = [H, W] as const;
       if (lanes) {
         const settings = { frame, window: size, lanes };
         const q = tape.apply(foldSpectrum, { p, scale, ...tables }, settings);
-        const z = tape.apply(windowColumns, { p: q, across: horizontal, ...tables }, settings);
-        return tape.apply(windowRows, { z, across: horizontal, origins, clock }, settings);
+        const z = tape.apply(
+          windowColumns,
+          { p: q, pairs: down, across: horizontal, origins, clock },
+          settings,
+        );
+        return tape.apply(windowRows, { z, pairs: across, across: horizontal, origins, clock }, settings);
       }
       const z = tape.apply(spectrumColumns, { p, scale, ...tables }, { rows: size[0] });
       return tape.apply(spectrumRows, { z, turns: horizontal, origins, clock }, { frame, columns: size[1] });
