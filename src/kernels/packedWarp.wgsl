@@ -2,13 +2,17 @@
 // y[p,q]  = x at (column, row), bilinear     column = xx q + xy p + x0,  row = yx q + yy p + y0
 // dx[h,v] = sum over the outputs (p,q) whose four source pixels include (h,v) of their weight * dy[p,q]
 // Outside x reads 0, and y is 0 outside its valid rectangle [x_low,x_high) x [y_low,y_high).
-// The adjoint gathers: the inverse map says which few (p,q) can reach (h,v), and each of them repeats the
-// arithmetic of forward, so the two are exact transposes of each other.
+// The adjoint gathers: the inverse map says which few (p,q) can reach (h,v), at most CANDIDATES each way, and each of
+// them repeats the arithmetic of forward, so the two are exact transposes of each other. Their number is a constant,
+// because loops that a compiler can unroll take less time; so does a map whose fields the lanes load for each other.
+
+enable subgroups;
 
 override H : i32;
 override W : i32;
 override P : i32;
 override Q : i32;
+override CANDIDATES : i32;
 override ACCUMULATE : bool = false;
 
 struct Map {
@@ -16,15 +20,27 @@ struct Map {
   yx : f32, yy : f32, y0 : f32,
   x_low : f32, x_high : f32, y_low : f32, y_high : f32,
 }
+const FIELDS = 10;
 
 @group(0) @binding(0) var x : texture_storage_2d<rgba32float, read>; // [N,H,W,4]
-@group(0) @binding(1) var<storage, read> maps : array<Map>;          // [steps,N]
+@group(0) @binding(1) var<storage, read> maps : array<f32>;          // [steps,N,FIELDS]
 @group(0) @binding(2) var<storage, read> clock : array<u32>;         // [0] the step
 @group(0) @binding(3) var<storage, read_write> y : array<vec4f>;     // [N,P,Q]
 @group(0) @binding(4) var dy : texture_storage_2d<rgba32float, read>;  // [N,P,Q,4]
 @group(0) @binding(5) var<storage, read_write> dx : array<vec4f>;    // [N,H,W]
 
 fn texel(i : i32) -> vec2i { return vec2i(i % 2048, i / 2048); }
+
+/** The map of a sample: the lanes load its fields, at least eight at a time, and tell each other. */
+fn map_of(row : u32, lane : u32) -> Map {
+  let a = maps[row * FIELDS + lane % 8];
+  let b = maps[row * FIELDS + 8 + lane % 2];
+  return Map(
+    subgroupBroadcast(a, 0), subgroupBroadcast(a, 1), subgroupBroadcast(a, 2),
+    subgroupBroadcast(a, 3), subgroupBroadcast(a, 4), subgroupBroadcast(a, 5),
+    subgroupBroadcast(a, 6), subgroupBroadcast(a, 7), subgroupBroadcast(b, 0), subgroupBroadcast(b, 1),
+  );
+}
 
 /** Where output pixel (q, p) looks: (column, row). */
 fn source(m : Map, q : f32, p : f32) -> vec2f {
@@ -37,9 +53,13 @@ fn pixel(plane : i32, h : i32, v : i32) -> vec4f {
 }
 
 @compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) groups : vec3u) {
+fn forward(
+  @builtin(global_invocation_id) id : vec3u,
+  @builtin(num_workgroups) groups : vec3u,
+  @builtin(subgroup_invocation_id) lane : u32,
+) {
+  let m = map_of(clock[0] * groups.y + id.y, lane);
   if (id.x >= u32(P * Q)) { return; }
-  let m = maps[clock[0] * groups.y + id.y];
   let p = f32(i32(id.x) / Q);
   let q = f32(i32(id.x) % Q);
 
@@ -59,9 +79,13 @@ fn forward(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) g
 }
 
 @compute @workgroup_size(64)
-fn backward_x(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) groups : vec3u) {
+fn backward_x(
+  @builtin(global_invocation_id) id : vec3u,
+  @builtin(num_workgroups) groups : vec3u,
+  @builtin(subgroup_invocation_id) lane : u32,
+) {
+  let m = map_of(clock[0] * groups.y + id.y, lane);
   if (id.x >= u32(H * W)) { return; }
-  let m = maps[clock[0] * groups.y + id.y];
   let h = f32(i32(id.x) / W);
   let v = f32(i32(id.x) % W);
 
@@ -73,12 +97,15 @@ fn backward_x(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups
   let high = min(floor(centre + reach), vec2f(min(m.x_high, f32(Q)) - 1, min(m.y_high, f32(P)) - 1));
 
   let plane = i32(id.y) * P * Q;
+  let first = plane + i32(low.y) * Q + i32(low.x);
   var d = vec4f();
-  for (var p = low.y; p <= high.y; p += 1.0) {
-    for (var q = low.x; q <= high.x; q += 1.0) {
-      let weights = 1 - abs(source(m, q, p) - vec2f(v, h));
-      let there = textureLoad(dy, texel(plane + i32(p) * Q + i32(q)));
-      d += max(weights.x, 0.0) * max(weights.y, 0.0) * there;
+  for (var i = 0; i < CANDIDATES; i++) {
+    for (var j = 0; j < CANDIDATES; j++) {
+      let at = low + vec2f(f32(j), f32(i));
+      let inside = all(at <= high);
+      let weights = saturate(1 - abs(source(m, at.x, at.y) - vec2f(v, h)));
+      let there = textureLoad(dy, texel(select(plane, first + i * Q + j, inside)));
+      d += select(0.0, weights.x * weights.y, inside) * there;
     }
   }
   let i = id.y * u32(H * W) + id.x;

@@ -230,7 +230,7 @@ const patchLoad = ({ read }: SimdKernel, i: number): string =>
   [
     `let in${i} = inside${i} && h${i} + r >= 0 && h${i} + r < shape.H;`,
     `let f${i} = textureLoad(${read}, texel(plane + select(0, (h${i} + r) * shape.W + v${i}, in${i})));`,
-    `let x${i} = select(vec4f(), select(f${i}, max(f${i}, vec4f()), rectified), in${i});`,
+    `let x${i} = select(f${i}, max(f${i}, vec4f()), rectified) * select(0.0, 1.0, in${i});`,
   ].join(' ');
 
 /**
@@ -258,20 +258,24 @@ function productBlock(
   rows: readonly number[],
   channel: number,
 ): string {
-  const start = rows[0] * step[0] * patchColumns;
-  const end = (rows[rows.length - 1] * step[0] + R) * patchColumns;
-  const broadcasts = range(end - start).map((i) => {
-    const pixel = start + i;
-    return `let b${pixel} = subgroupBroadcast(x${Math.floor(pixel / lanes)}[${channel}], ${pixel % lanes}u);`;
-  });
-  const products = range(R * S).map((t) => {
-    const sums = rows.flatMap((i) =>
-      range(columns).map((j) => {
-        const pixel = (i * step[0] + Math.floor(t / S)) * patchColumns + j * step[1] + (t % S);
-        return `z${i * columns + j} += b${pixel} * w;`;
-      }),
+  const first = rows[0] * step[0];
+  const last = rows[rows.length - 1] * step[0] + R;
+  const lines = range(last - first).map((i) => {
+    const row = first + i;
+    const broadcasts = range(patchColumns).map((j) => {
+      const pixel = row * patchColumns + j;
+      return `let b${j} = subgroupBroadcast(x${Math.floor(pixel / lanes)}[${channel}], ${pixel % lanes}u);`;
+    });
+    const products = range(S).flatMap((column) =>
+      rows
+        .filter((r) => row >= r * step[0] && row < r * step[0] + R)
+        .map((r) => {
+          const tap = (row - r * step[0]) * S + column;
+          const sums = range(columns).map((j) => `z${r * columns + j} += b${j * step[1] + column} * w;`);
+          return `{ let w = w${tap}[${channel}]; ${sums.join(' ')} }`;
+        }),
     );
-    return `{ let w = w${t}[${channel}]; ${sums.join(' ')} }`;
+    return `      { ${broadcasts.join(' ')}\n        ${products.join('\n        ')} }`;
   });
-  return `      { ${broadcasts.join(' ')}\n      ${products.join('\n      ')} }`;
+  return lines.join('\n');
 }

@@ -9,6 +9,16 @@ import source from './warp.wgsl';
 export interface WarpSettings {
   /** rows and columns of y */
   size: readonly [number, number];
+  /** packed images: most outputs along a row or a column that a pixel goes to, by candidatesOf; 3 unless it is given */
+  candidates?: number;
+}
+
+/** Most outputs along a row or a column whose four source pixels include a given one. */
+export function candidatesOf({ xx, xy, yx, yy }: Pick<Warp, 'xx' | 'xy' | 'yx' | 'yy'>): number {
+  const determinant = Math.abs(xx * yy - xy * yx);
+  // as packedWarp.wgsl has it
+  const reach = Math.max(Math.abs(yy) + Math.abs(xy), Math.abs(xx) + Math.abs(yx)) / determinant + 0.01;
+  return Math.floor(2 * reach) + 1;
 }
 
 /** Numbers of one map, in the order the kernel reads them. */
@@ -40,11 +50,11 @@ export const warp: Op<WarpSettings> = {
 export const packedWarp: Op<WarpSettings> = {
   name: 'packedWarp',
   source: packedSource,
-  recipe({ x, maps }, { size: [P, Q] }) {
+  recipe({ x, maps }, { size: [P, Q], candidates = 3 }) {
     expectShape('packedWarp', 'x', x, [-1, 1, -1, -1]);
     const [N, , H, floats] = x;
     const W = floats / 4;
-    return recipeOf(maps, [N, 1, P, 4 * Q], { H, W, P, Q }, [H * W, N]);
+    return recipeOf(maps, [N, 1, P, 4 * Q], { H, W, P, Q, CANDIDATES: candidates }, [H * W, N]);
   },
 };
 

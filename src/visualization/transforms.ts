@@ -13,7 +13,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
 import { isPacked } from '../kernels/pack.ts';
 import { packedPad, pad } from '../kernels/pad.ts';
-import { packedWarp, warp } from '../kernels/warp.ts';
+import { candidatesOf, packedWarp, warp } from '../kernels/warp.ts';
 import { roundHalfToEven } from '../model/preprocess.ts';
 import { type JitterMode, jitterRanges } from './jitter.ts';
 
@@ -250,6 +250,13 @@ export interface TransformTables {
   maps: Partial<Record<Stage['kind'], Tensor>>;
 }
 
+/** candidatesOf the maps of one kind, whatever is drawn: of a turn or a translation they are three at most. */
+function candidatesFor(kind: Stage['kind'], { settings, size }: TransformPlan): number {
+  const frame = paddedFrame(settings, size);
+  const maps = settings.scales.map((scale) => localMap(scaling(scale, frame)));
+  return kind === 'scale' ? Math.max(...maps.map(candidatesOf)) : 3;
+}
+
 /** Records the chain on the image's window [N,3,rows,rows]; returns the network's window, not yet normalised. */
 export function recordTransforms(
   tape: Tape,
@@ -263,6 +270,10 @@ export function recordTransforms(
     const size = [rows, rows] as const;
     if (kind === 'pad')
       return tape.apply(move, { x, placements, clock }, { frame: [plan.size, plan.size], size });
-    return tape.apply(resample, { x, maps: maps[kind]!, clock }, { size });
+    return tape.apply(
+      resample,
+      { x, maps: maps[kind]!, clock },
+      { size, candidates: candidatesFor(kind, plan) },
+    );
   }, image);
 }

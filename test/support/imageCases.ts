@@ -12,7 +12,7 @@ import { packedPad, pad } from '../../src/kernels/pad.ts';
 import { type Array64, zeros } from '../../src/kernels/reference.ts';
 import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
 import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
-import { packedWarp, WARP_FIELDS, warp } from '../../src/kernels/warp.ts';
+import { candidatesOf, packedWarp, WARP_FIELDS, warp } from '../../src/kernels/warp.ts';
 import { foldSpectrum, turnPairsShape, windowColumns, windowRows } from '../../src/kernels/windowSpectrum.ts';
 import { between, filled, generator, randomArray } from './arrays.ts';
 import { type Pair, packOnce, type Quad } from './opCases.ts';
@@ -195,7 +195,8 @@ export function warpCase(
     inputs: { x },
     tables: { maps: { shape: [steps, N, WARP_FIELDS.length], data } },
     steps,
-    record: (tape, { x, maps, clock }) => tape.apply(warp, { x, maps, clock }, { size }),
+    record: (tape, { x, maps: table, clock }) =>
+      tape.apply(warp, { x, maps: table, clock }, { size, candidates: Math.max(...maps.map(candidatesOf)) }),
     forward: (step) => perSample(N, (n) => I.warp(sample(x, n), size, map(step, n))),
     backward: (dy, step) => ({
       x: perSample(N, (n) => I.warpBackwardX(sample(dy, n), sample(x, n), map(step, n))),
