@@ -53,3 +53,59 @@ export function subPixelConvolution(
     v,
   };
 }
+
+/**
+ * The same with the phases of a position side by side: results (stride u + a, stride v + b) of position (u, v), for a
+ * and b below the stride, each with those of the taps that reach it. Weights are those of subPixelConvolution, all
+ * phases of a tap in turn. Returns the patch's rows R and columns S, the positions P x Q, the padding and the taps.
+ */
+export function phasedConvolution(
+  [R, S]: readonly [number, number],
+  { stride, pad: [top, left] }: Conv2dSettings,
+  [H, W]: readonly [number, number],
+) {
+  const rows = phasedTaps(R, stride, top);
+  const columns = phasedTaps(S, stride, left);
+  const across = Math.ceil(S / stride);
+  const phases = rows.phases.flatMap((down) =>
+    columns.phases.map((right) =>
+      down.taps.flatMap((i) =>
+        right.taps.map((j) => ({
+          weight: (i.tap * across + j.tap) * stride ** 2 + down.phase * stride + right.phase,
+          row: i.at,
+          column: j.at,
+        })),
+      ),
+    ),
+  );
+  return {
+    R: rows.size,
+    S: columns.size,
+    P: Math.ceil(H / stride),
+    Q: Math.ceil(W / stride),
+    top: rows.before,
+    left: columns.before,
+    phases,
+  };
+}
+
+/** Along one axis: by result, its phase in the table and its taps, tap `tap` of the table reading the patch `at`. */
+function phasedTaps(R: number, stride: number, top: number) {
+  const taps = Math.ceil(R / stride);
+  const all = Array.from({ length: stride }, (_, a) => {
+    const phase = (a + top) % stride;
+    const last = Math.floor((a + top) / stride);
+    const reached = Array.from({ length: taps }, (_, i) => ({ tap: i, at: last - (taps - 1) + i }));
+    return { phase, taps: reached.filter(({ tap }) => phase + stride * (taps - 1 - tap) < R) };
+  });
+  const places = all.flatMap(({ taps }) => taps.map(({ at }) => at));
+  const first = Math.min(...places);
+  return {
+    size: Math.max(...places) - first + 1,
+    before: -first,
+    phases: all.map(({ phase, taps }) => ({
+      phase,
+      taps: taps.map(({ tap, at }) => ({ tap, at: at - first })),
+    })),
+  };
+}

@@ -12,12 +12,19 @@
 
 import addSource from './add.wgsl';
 import { outputSize } from './conv2d.ts';
-import { type BypassSettings, bypassPass, OTHER, subPixelConvolution } from './convolutionParts.ts';
+import {
+  type BypassSettings,
+  bypassPass,
+  OTHER,
+  phasedConvolution,
+  subPixelConvolution,
+} from './convolutionParts.ts';
 import { elements, expect, expectShape, type Op, type Pass, type Shape } from './op.ts';
 import { packedShape, texels } from './pack.ts';
 import type { Conv2dSettings } from './reference.ts';
-import { type SimdFilter, type SimdKernel, type SimdShape, simdConvolution } from './simdConvolution.ts';
+import { type SimdKernel, type SimdShape, simdConvolution } from './simdConvolution.ts';
 import { simdPass } from './simdPass.ts';
+import type { SimdFilter } from './simdTiles.ts';
 import { pointsShape, type WinogradWork, winogradPass, winogradPays } from './simdWinograd.ts';
 
 export interface FusedConvSettings extends Conv2dSettings {
@@ -48,27 +55,28 @@ const KERNEL: SimdKernel = {
     ...['other_is', 'other_H', 'other_W', 'other_top', 'other_left', 'accumulate'],
   ],
   // a lane's channel and phase: divisions cost more than a pixel's products, so they stand before the loop
-  prepare: `// stride^2 phases of sub-pixels, one of them going forward
-  let phase = k / (4 * shape.y_C4);
-  let c = k % (4 * shape.y_C4);
-  let first_h = shape.u * shape.y_stride + phase / shape.y_stride - shape.y_top;
-  let first_v = shape.v * shape.y_stride + phase % shape.y_stride - shape.y_left;
-  let y_plane = n * shape.y_C4 + c / 4;
-  let addend = select(0.0, bias[c], shape.biased == 1);`,
+  prepare: `// stride^2 phases of sub-pixels, of this lane or of others, one of them going forward
+    let output = phase * shape.outputs + k;
+    let sub_pixel = output / (4 * shape.y_C4);
+    let c = output % (4 * shape.y_C4);
+    let first_h = shape.u * shape.y_stride + sub_pixel / shape.y_stride - shape.y_top;
+    let first_v = shape.v * shape.y_stride + sub_pixel % shape.y_stride - shape.y_left;
+    let y_plane = n * shape.y_C4 + c / 4;
+    let addend = select(0.0, bias[c], shape.biased == 1);`,
   store: `let h = p * shape.y_stride + first_h;
-      let v = q * shape.y_stride + first_v;
-      if (h < 0 || h >= shape.y_H || v < 0 || v >= shape.y_W) { continue; }
-      let i = 4 * ((y_plane * shape.y_H + h) * shape.y_W + v) + c % 4;
-      var sum = value + addend;
-      if (shape.other_is != ${OTHER.nothing}) {
-        let at = (y_plane * shape.other_H + h + shape.other_top) * shape.other_W + v + shape.other_left;
-        let there = other[4 * at + c % 4];
-        if (shape.other_is == ${OTHER.added}) { sum += there; }
-        if (shape.other_is == ${OTHER.addedRectified}) { sum += max(there, 0.0); }
-        if (shape.other_is == ${OTHER.mask}) { sum = select(0.0, sum, there > 0.0); }
-      }
-      if (shape.accumulate == 1) { sum += result[i]; }
-      result[i] = sum;`,
+        let v = q * shape.y_stride + first_v;
+        if (h < 0 || h >= shape.y_H || v < 0 || v >= shape.y_W) { continue; }
+        let i = 4 * ((y_plane * shape.y_H + h) * shape.y_W + v) + c % 4;
+        var sum = value + addend;
+        if (shape.other_is != ${OTHER.nothing}) {
+          let at = (y_plane * shape.other_H + h + shape.other_top) * shape.other_W + v + shape.other_left;
+          let there = other[4 * at + c % 4];
+          if (shape.other_is == ${OTHER.added}) { sum += there; }
+          if (shape.other_is == ${OTHER.addedRectified}) { sum += max(there, 0.0); }
+          if (shape.other_is == ${OTHER.mask}) { sum = select(0.0, sum, there > 0.0); }
+        }
+        if (shape.accumulate == 1) { sum += result[i]; }
+        result[i] = sum;`,
 };
 
 /** Sizes of a packed tensor [N,C/4,H,4W]. */
@@ -127,9 +135,9 @@ export const fusedConv: Op<FusedConvSettings> = {
 const flopsOf = (y: Shape, { filter: [C, R, S] }: FusedConvSettings): number => 2 * elements(y) * C * R * S;
 
 function forwardShape(x: Shape, y: Shape, { pad: [top, left], rectify }: FusedConvSettings): SimdShape {
-  const { C4, H, W } = packedSizes(x);
+  const { N, C4, H, W } = packedSizes(x);
   const { C4: K4, H: P, W: Q } = packedSizes(y);
-  return { C4, H, W, P, Q, top, left, outputs: 4 * K4, rectify: rectify ? 1 : 0 };
+  return { N, C4, H, W, P, Q, top, left, outputs: 4 * K4, rectify: rectify ? 1 : 0 };
 }
 
 export function forwardPass(
@@ -159,34 +167,38 @@ export function forwardPass(
   return convolutionPass(work, { R, S, stride, channels: Math.min(C, 4) }, operands);
 }
 
-/** See subPixelConvolution; outputs are phases times channels. */
-function gradientShape(x: Shape, y: Shape, settings: FusedConvSettings): SimdShape {
-  const { C4, H, W } = packedSizes(x);
+/** The gradient of x as a convolution of dy: outputs are channels where a lane has enough of them, else phases of channels. */
+function gradientOf(x: Shape, y: Shape, { filter: [, R, S], stride, pad, lanes }: FusedConvSettings) {
+  const { N, C4, H, W } = packedSizes(x);
   const { C4: K4, H: P, W: Q } = packedSizes(y);
-  const [, R, S] = settings.filter;
-  const back = subPixelConvolution([R, S], settings, [H, W]);
-  return {
-    ...{ C4: K4, H: P, W: Q, P: back.P, Q: back.Q, top: back.top, left: back.left },
-    outputs: settings.stride ** 2 * 4 * C4,
-    rectify: 0,
-  };
+  const read = { N, C4: K4, H: P, W: Q, rectify: 0 };
+  const common = { lanes, stride: 1, channels: 4 };
+  if (stride > 1 && 4 * C4 >= lanes) {
+    const { R: rows, S: columns, phases, ...places } = phasedConvolution([R, S], { stride, pad }, [H, W]);
+    const weights = Math.ceil(R / stride) * Math.ceil(S / stride) * stride ** 2;
+    const filter: SimdFilter = { ...common, R: rows, S: columns, phases, weights };
+    const shape: SimdShape = { ...read, ...places, outputs: 4 * C4 };
+    return { filter, shape, first: { u: 0, v: 0, y_top: 0, y_left: 0 } };
+  }
+  const { R: rows, S: columns, u, v, ...places } = subPixelConvolution([R, S], { stride, pad }, [H, W]);
+  const filter: SimdFilter = { ...common, R: rows, S: columns };
+  const shape: SimdShape = { ...read, ...places, outputs: stride ** 2 * 4 * C4 };
+  return { filter, shape, first: { u, v, y_top: pad[0], y_left: pad[1] } };
 }
 
 export function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings, points?: Shape): Pass {
-  const { filter, stride, pad, rectify } = settings;
-  const [[, R, S], [top, left]] = [filter, pad];
+  const { stride, rectify, lanes } = settings;
   const { C4, H, W } = packedSizes(x);
-  const { u, v, ...taps } = subPixelConvolution([R, S], settings, [H, W]);
+  const { filter, shape, first } = gradientOf(x, y, settings);
   const extra = {
-    ...{ y_C4: C4, y_H: H, y_W: W, y_stride: stride, y_top: top, y_left: left, u, v, biased: 0 },
+    ...{ y_C4: C4, y_H: H, y_W: W, y_stride: stride, ...first, biased: 0 },
     other_is: rectify ? OTHER.mask : OTHER.nothing,
     ...{ other_H: H, other_W: W, other_top: 0, other_left: 0 },
   };
   const operands = { input: 'dy', weights: 'v', other: 'x', result: 'dx' };
-  const flops = flopsOf(y, settings);
-  const work = { lanes: settings.lanes, samples: y[0], shape: gradientShape(x, y, settings), extra, flops };
+  const work = { lanes, samples: y[0], shape, extra, flops: flopsOf(y, settings) };
   if (points) return winogradPass(work, { ...operands, weight_points: 'vPoints' });
-  return convolutionPass(work, { R: taps.R, S: taps.S, stride: 1, channels: 4 }, operands);
+  return convolutionPass(work, filter, operands);
 }
 
 function convolutionPass(
@@ -217,7 +229,7 @@ export function winogradWays(
   const y = packedShape([N, K, outputSize(H, R, 1, top, bottom), outputSize(W, S, 1, left, right)]);
   return {
     forward: winogradPays(lanes, forwardShape(x, y, settings)),
-    gradient: winogradPays(lanes, gradientShape(x, y, settings)),
+    gradient: winogradPays(lanes, gradientOf(x, y, settings).shape),
   };
 }
 

@@ -55,7 +55,10 @@ export const maxPool: Op<MaxPoolSettings> = {
   },
 };
 
-/** y, argmax, packed [N,C,P,Q], of x, packed [N,C,H,W]; y is rectified. */
+/** As packedMaxPool.wgsl has it. */
+const MOST_STRIDE = 3;
+
+/** y, argmax, packed [N,C,P,Q], of x, packed [N,C,H,W]; y is rectified. Strides up to 3. */
 export const packedMaxPool: Op<MaxPoolSettings> = {
   name: 'packedMaxPool',
   source: packedSource,
@@ -68,7 +71,10 @@ export const packedMaxPool: Op<MaxPoolSettings> = {
     } = settings;
     const [N, PLANES, H, floats] = x;
     const W = floats / 4;
+    expect('packedMaxPool', stride <= MOST_STRIDE, `stride ${stride} is above ${MOST_STRIDE}.`);
     const [P, Q] = pooledSize('packedMaxPool', [H, W], settings);
+    const blocks = (n: number, before: number) =>
+      Math.floor((n - 1 + before) / stride) - Math.floor(before / stride) + 1;
     const shape: Shape = [N, PLANES, P, 4 * Q];
     const flops = elements(shape) * size * size;
     return {
@@ -85,7 +91,7 @@ export const packedMaxPool: Op<MaxPoolSettings> = {
           entryPoint: 'backward_x',
           bindings: ['positions', 'dy', 'dx'],
           operands: { positions: 'argmax' },
-          invocations: [PLANES * H * W, N],
+          invocations: [PLANES * blocks(H, top) * blocks(W, left), N],
           flops,
         },
       },

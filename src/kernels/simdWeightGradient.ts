@@ -10,7 +10,9 @@
 // order: how many there are follows from shapes alone. The text depends on filter, stride and tile.
 
 import { type Shape, TEXELS_PER_ROW } from './op.ts';
-import { loadCost, type SimdFilter, type Tile } from './simdConvolution.ts';
+import { loadCost, type SimdFilter, type Tile as Tiles } from './simdTiles.ts';
+
+type Tile = Omit<Tiles, 'samples'>;
 
 /** What the kernels read while they run, in the order of SHAPE. x is [N,C4,H,W,4], dy [N,K4,P,Q,4], dw [K,C,R,S]. */
 export interface WeightGradientShape {

@@ -12,7 +12,8 @@
 // third or less of those with the usual 1 and 2: two to five times those of the plain sum.
 
 import type { Pass, Shape } from './op.ts';
-import { convolutionCost, loadCost, type SimdShape } from './simdConvolution.ts';
+import type { SimdShape } from './simdConvolution.ts';
+import { convolutionCost, loadCost } from './simdTiles.ts';
 import {
   A,
   B,
@@ -59,7 +60,7 @@ const tilesAtOnce = (lanes: number, tiles: number): number =>
  * Whether it should take less time than the plain sum, by a margin that its larger errors are worth. An image's bytes
  * may not depend on the batch, so the batch must not decide: it is taken to be the usual one.
  */
-export function winogradPays(lanes: number, shape: SimdShape): boolean {
+export function winogradPays(lanes: number, shape: Omit<SimdShape, 'N'>): boolean {
   const { C4, outputs } = shape;
   const [down, across] = tilesOf(shape);
   const [K4, tiles, points] = [outputs / 4, USUAL_BATCH * down * across, POINTS * POINTS];

@@ -6,13 +6,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  chooseTile,
-  type SimdFilter,
-  type SimdKernel,
-  type SimdShape,
-  simdConvolution,
-} from '../../src/kernels/simdConvolution.ts';
+import { type SimdKernel, type SimdShape, simdConvolution } from '../../src/kernels/simdConvolution.ts';
+import { chooseTile, type SimdFilter } from '../../src/kernels/simdTiles.ts';
 
 const FIXTURE = new URL('../fixtures/simdConvolution.wgsl', import.meta.url);
 
@@ -33,7 +28,7 @@ const kernel: SimdKernel = {
 /** 3 channels of 6 x 6 to 10 of 3 x 3, with a 2 x 2 filter of stride 2 on 8 lanes: tiles of 3 x 3. */
 const small: [SimdFilter, SimdShape] = [
   { lanes: 8, R: 2, S: 2, stride: 2, channels: 3 },
-  { C4: 1, H: 6, W: 6, P: 3, Q: 3, top: 0, left: 0, outputs: 10, rectify: 1 },
+  { N: 1, C4: 1, H: 6, W: 6, P: 3, Q: 3, top: 0, left: 0, outputs: 10, rectify: 1 },
 ];
 
 test('one case reads as in test/fixtures/simdConvolution.wgsl', () => {
@@ -51,6 +46,7 @@ const filters = fc.record({
 });
 const size = fc.integer({ min: 1, max: 130 });
 const shapes = fc.record({
+  N: fc.integer({ min: 1, max: 9 }),
   C4: size,
   H: size,
   W: size,
@@ -81,11 +77,12 @@ function loopOf(source: string): { products: number; turns: number } {
 test('a tile has few enough sums and products, or is one position', () => {
   fc.assert(
     fc.property(filters, shapes, (filter, shape) => {
-      const { rows, columns } = chooseTile(filter, shape);
+      const { samples, rows, columns } = chooseTile(filter, shape);
       const { products, turns } = loopOf(simdConvolution(filter, shape, kernel, {}).source);
-      expect(products * turns).toBe(rows * columns * filter.R * filter.S);
-      expect(rows * columns).toBeLessThanOrEqual(MAX_SUMS);
-      if (rows * columns > 1) expect(products).toBeLessThanOrEqual(MAX_PRODUCTS);
+      const positions = samples * rows * columns;
+      expect(products * turns).toBe(positions * filter.R * filter.S);
+      expect(positions).toBeLessThanOrEqual(MAX_SUMS);
+      if (positions > 1) expect(products).toBeLessThanOrEqual(MAX_PRODUCTS);
     }),
     { numRuns: 500 },
   );
@@ -94,12 +91,18 @@ test('a tile has few enough sums and products, or is one position', () => {
 test('tiles cover every result once', () => {
   fc.assert(
     fc.property(filters, shapes, (filter, shape) => {
-      const { rows, columns } = chooseTile(filter, shape);
-      const { source, workgroups, shape: numbers } = simdConvolution(filter, shape, kernel, {});
-      expect(source).toContain(`array<f32, ${rows * columns}>(y0`);
+      const { samples, rows, columns } = chooseTile(filter, shape);
+      const {
+        source,
+        workgroups,
+        samples: together,
+        shape: numbers,
+      } = simdConvolution(filter, shape, kernel, {});
+      expect(together).toBe(samples);
+      expect(source).toContain(`array<f32, ${samples * rows * columns}>(y0`);
       expect(source).toContain(`min(first_p + ${rows}, shape.P)`);
       expect(source).toContain(`min(first_q + ${columns}, shape.Q)`);
-      expect(source).toContain(`sums[(p - first_p) * ${columns} + q - first_q]`);
+      expect(source).toContain(`sums[(part * ${rows} + p - first_p) * ${columns} + q - first_q]`);
       const fields = /struct Shape \{ (.*) \}/
         .exec(source)![1]
         .split(', ')

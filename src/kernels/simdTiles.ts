@@ -1,0 +1,134 @@
+// What a subgroup of simdConvolution.ts works on at a time, and which choice costs least. A subgroup computes a tile of
+// pixels, of several samples where pictures are small: what it loads of the weights serves them all.
+
+/** One product of an output: weight `weight` of the table, with the pixel at (row, column) of the patch it sees. */
+export interface Tap {
+  weight: number;
+  row: number;
+  column: number;
+}
+
+/** What the text of a convolution depends on. */
+export interface SimdFilter {
+  /** invocations of a subgroup, exactly */
+  lanes: number;
+  /** rows and columns of the patch that a position sees */
+  R: number;
+  S: number;
+  stride: number;
+  /** of the four in a texel, those that are not padding */
+  channels: number;
+  /** results of a position beside each other, each with taps of its own; without them one, with all taps */
+  phases?: readonly (readonly Tap[])[];
+  /** weights in the table per output and texel of channels; R S unless it is given */
+  weights?: number;
+}
+
+export interface Tile {
+  samples: number;
+  rows: number;
+  columns: number;
+}
+
+/** How much there is. */
+export interface Extent {
+  /** samples */
+  N: number;
+  /** positions of a sample, rows and columns */
+  P: number;
+  Q: number;
+}
+
+/** Few, so that few kernels are compiled. */
+const TILES: readonly Tile[] = [
+  [1, 1, 1],
+  [1, 3, 3],
+  [1, 3, 5],
+  [1, 4, 4],
+  [1, 5, 5],
+  [1, 4, 7],
+  [1, 4, 8],
+  [1, 6, 6],
+  [1, 5, 7],
+  [1, 7, 7],
+  [8, 1, 1],
+  [4, 3, 3],
+  [2, 4, 4],
+  [2, 5, 5],
+].map(([samples, rows, columns]) => ({ samples, rows, columns }));
+/** Above this many products per channel the loop body leaves the instruction cache and takes seconds to compile. */
+const MAX_PRODUCTS = 512;
+/** Filters of more taps than this are taken row by row. */
+const MAX_TAPS = 25;
+/** Cost of loading a texel, in products, by lanes: measured on lavapipe. */
+export const loadCost = (lanes: number): number => (lanes > 8 ? 55 : 20);
+
+/** What one turn of the loop works on: all of the filter's rows, or one; and the patch they see from a tile. */
+export interface Turn {
+  /** turns per texel of channels */
+  turns: number;
+  /** by phase */
+  taps: readonly (readonly Tap[])[];
+  /** weights of the table that a turn passes */
+  weights: number;
+  /** from one output to the next in the patch, rows and columns */
+  step: readonly [number, number];
+  /** from one row or column of the patch to the next in x */
+  spread: readonly [number, number];
+  /** of one sample */
+  patchRows: number;
+  patchColumns: number;
+}
+
+const allTaps = (R: number, S: number): Tap[] =>
+  Array.from({ length: R * S }, (_, i) => ({ weight: i, row: Math.floor(i / S), column: i % S }));
+
+export function turnOf({ R, S, stride, phases, weights }: SimdFilter, { rows, columns }: Tile): Turn {
+  const apart = !phases && R * S > MAX_TAPS;
+  const turnRows = apart ? 1 : R;
+  // where one row of taps looks at every stride-th row only, the patch has no others
+  const spread = [turnRows === 1 ? stride : 1, S === 1 ? stride : 1] as const;
+  const step = [stride / spread[0], stride / spread[1]] as const;
+  return {
+    turns: apart ? R : 1,
+    taps: phases ?? [allTaps(turnRows, S)],
+    weights: apart ? S : (weights ?? R * S),
+    step,
+    spread,
+    patchRows: (rows - 1) * step[0] + turnRows,
+    patchColumns: (columns - 1) * step[1] + S,
+  };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/** Products of a lane with one channel in one turn. */
+const productsOf = ({ taps }: Turn, { samples, rows, columns }: Tile): number =>
+  samples * rows * columns * sum(taps.map(({ length }) => length));
+
+/** Work of a lane per texel of channels, in products, counting what hangs over the edge. */
+function costOf(filter: SimdFilter, { N, P, Q }: Extent, tile: Tile): number {
+  const { lanes, channels } = filter;
+  const turn = turnOf(filter, tile);
+  const patch = tile.samples * turn.patchRows * turn.patchColumns;
+  const loads = sum(turn.taps.map(({ length }) => length)) + Math.ceil(patch / lanes);
+  const work = turn.turns * (channels * (productsOf(turn, tile) + patch) + loads * loadCost(lanes));
+  return Math.ceil(N / tile.samples) * Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns) * work;
+}
+
+/** The tile with the least work. */
+export function chooseTile(filter: SimdFilter, extent: Extent): Tile {
+  const small = TILES.filter(
+    (tile) =>
+      tile.samples <= extent.N &&
+      (tile.samples * tile.rows * tile.columns === 1 ||
+        productsOf(turnOf(filter, tile), tile) <= MAX_PRODUCTS),
+  );
+  return small.reduce((best, tile) =>
+    costOf(filter, extent, tile) < costOf(filter, extent, best) ? tile : best,
+  );
+}
+
+/** costOf with the best tile, of a sample by itself. */
+export const convolutionCost = (filter: SimdFilter, { P, Q }: Pick<Extent, 'P' | 'Q'>): number =>
+  costOf(filter, { N: 1, P, Q }, chooseTile(filter, { N: 1, P, Q }));
