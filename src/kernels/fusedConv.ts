@@ -55,7 +55,8 @@ const KERNEL: SimdKernel = {
     ...['other_is', 'other_H', 'other_W', 'other_top', 'other_left', 'accumulate'],
   ],
   // a lane's channel and phase: divisions cost more than a pixel's products, so they stand before the loop
-  prepare: `// stride^2 phases of sub-pixels, of this lane or of others, one of them going forward
+  prepare: `if (!reached && shape.accumulate == 1) { continue; }
+    // stride^2 phases of sub-pixels, of this lane or of others, one of them going forward
     let output = phase * shape.outputs + k;
     let sub_pixel = output / (4 * shape.y_C4);
     let c = output % (4 * shape.y_C4);

@@ -58,7 +58,7 @@ export interface SimdKernel {
   weights: string;
   /** further whole numbers in `shape` */
   extra: readonly string[];
-  /** statements for lane `k`, phase `phase` and sample `n`, before its results are stored */
+  /** statements for lane `k`, phase `phase` (`reached` by any tap?) and sample `n`, before its results are stored */
   prepare: string;
   /** statements that store `value` at position (`p`, `q`); `continue` leaves it out */
   store: string;
@@ -125,6 +125,7 @@ ${productBlocks(filter, turn, tile).join('\n')}
   var sums = array<f32, ${sums.length}>(${sums.map((i) => `y${i}`).join(', ')});
   for (var part = 0; part < ${turn.taps.length * tile.samples}; part++) {
     let phase = part / ${tile.samples};
+    let reached = array<bool, ${turn.taps.length}>(${turn.taps.map(({ length }) => length > 0).join(', ')})[phase];
     let n = first_n + part % ${tile.samples};
     if (n >= shape.N) { continue; }
     ${kernel.prepare}

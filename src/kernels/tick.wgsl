@@ -3,12 +3,16 @@
 // `norm` sums the squares of one sample with a workgroup: every invocation a strided part, then a tree, so the
 // order of the sum never changes. `advance` must run last; it is a single invocation.
 
+alias Element = f32;
+
 override SIZE : u32;                                                 // elements of one sample of g
 
 @group(0) @binding(0) var<storage, read> objective : array<f32>;     // [N]
-@group(0) @binding(1) var<storage, read> g : array<f32>;             // [N,...]
+@group(0) @binding(1) var<storage, read> g : array<Element>;             // [N,...]
 @group(0) @binding(2) var<storage, read_write> trace : array<vec2f>; // [steps,N]
 @group(0) @binding(3) var<storage, read_write> clock : array<u32>;   // [0] the step
+
+fn square(v : Element) -> f32 { return v * v; }
 
 var<workgroup> partial : array<f32, 64>;
 
@@ -19,7 +23,7 @@ fn norm(
   @builtin(num_workgroups) groups : vec3u,
 ) {
   var sum = 0.0;
-  for (var i = lane; i < SIZE; i += 64) { sum += g[group.y * SIZE + i] * g[group.y * SIZE + i]; }
+  for (var i = lane; i < SIZE; i += 64) { sum += square(g[group.y * SIZE + i]); }
   partial[lane] = sum;
   for (var half = 32u; half > 0; half /= 2) {
     workgroupBarrier();

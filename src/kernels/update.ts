@@ -79,18 +79,22 @@ export const runningStatistics = (channels: number, count: number, share: number
   },
 });
 
-/** trace [steps,N,2] at the current step = objective [N] and the norm of g [N,...] per sample. */
-export const trace = (g: Shape): Update => ({
-  name: 'trace',
-  source: tickSource,
-  constants: { SIZE: perSample(g) },
-  pass: {
-    entryPoint: 'norm',
-    bindings: ['objective', 'g', 'trace', 'clock'],
-    invocations: [1, g[0]],
-    flops: 2 * elements(g),
-  },
-});
+/** trace [steps,N,2] at the current step = objective [N] and the norm of g [N,...] per sample; of vectors as adam is. */
+export const trace = (g: Shape): Update => {
+  const width = perSample(g) % 4 === 0 ? 4 : 1;
+  const inVectors = tickSource.replace('Element = f32', 'Element = vec4f').replace('v * v', 'dot(v, v)');
+  return {
+    name: 'trace',
+    source: width === 4 ? inVectors : tickSource,
+    constants: { SIZE: perSample(g) / width },
+    pass: {
+      entryPoint: 'norm',
+      bindings: ['objective', 'g', 'trace', 'clock'],
+      invocations: [1, g[0]],
+      flops: 2 * elements(g),
+    },
+  };
+};
 
 /** clock u32 [1] += 1. */
 export const advance = (): Update => ({
