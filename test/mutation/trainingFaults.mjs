@@ -68,7 +68,7 @@ export const trainingFaults = [
         'let means = sums[c].yx / f32(COUNT);',
       ],
       ['sign', 'batchNormTraining.wgsl', '/ deviation * means.y);', '/ -deviation * means.y);'],
-      ['index', 'batchNormTraining.wgsl', '(i / PIXELS * C + c) * PIXELS', '(i / PIXELS + c) * PIXELS'],
+      ['index', 'batchNormTraining.wgsl', '(i / PIXELS * planes() + c / SIDE)', '(i / PIXELS + c / SIDE)'],
       [
         'wrong divisor',
         'batchNormTraining.wgsl',
@@ -165,7 +165,7 @@ export const trainingFaults = [
       ['missing barrier', 'tick.wgsl', '    workgroupBarrier();\n', ''],
       ['off by one', 'tick.wgsl', 'half > 0; half /= 2', 'half > 1; half /= 2'],
       ['missing root', 'tick.wgsl', 'sqrt(partial[0])', 'partial[0]'],
-      ['index', 'tick.wgsl', 'g[group.y * SIZE + i] * g[group.y * SIZE + i]', 'g[group.y * SIZE + i] * g[i]'],
+      ['index', 'tick.wgsl', 'square(g[group.y * SIZE + i])', 'square(g[i])'],
       ['wrong constant', 'tick.wgsl', 'clock[0] += 1;', 'clock[0] += 2;'],
     ],
   },
