@@ -1,16 +1,19 @@
 // What the adapter can do at best, measured in the same run: multiply-adds that touch registers only, and a copy. A
 // kernel's ceiling is the larger of its time at the first rate and its time at the second (a roofline).
 //
-// Independent chains hide the latency, 8 to 16 of them, as registers allow; the factors are read from memory so that
-// nothing can be computed beforehand. Not every compiler fuses a * b + c, and not every adapter is fast at fma(): the
-// best of all counts.
+// Independent chains hide the latency, 8 to 24 of them, as registers allow; the factors are read from memory so that
+// nothing can be computed beforehand. A turn of the loop takes every chain many steps further: where a loop keeps count
+// of its lanes, as on software adapters, short turns measure the loop. Not every compiler fuses a * b + c, and not every
+// adapter is fast at fma(): the best of all counts.
 
 import type { Gpu } from '../src/engine/device.ts';
 import { createTensor, destroy } from '../src/engine/tensor.ts';
 import { planOf, timePlan } from './timing.ts';
 
-const CHAINS = [8, 12, 16];
-const STEPS = 512;
+const CHAINS = [8, 12, 24];
+/** turns of the loop, and steps of a chain in one */
+const TURNS = 32;
+const STEPS = 16;
 const INVOCATIONS = 1 << 16;
 /** floats of the copy: 64 MiB */
 const COPIED = 1 << 24;
@@ -32,8 +35,8 @@ fn forward(@builtin(global_invocation_id) id : vec3u) {
   let a = x[0];
   let b = x[1];
   ${range.map((i) => `var v${i} = f32(id.x) * ${i + 1}.0;`).join(' ')}
-  for (var step = 0u; step < ${STEPS}; step++) {
-    ${range.map((i) => `v${i} = ${expression(`v${i}`)};`).join(' ')}
+  for (var turn = 0u; turn < ${TURNS}; turn++) {
+    ${Array.from({ length: STEPS }, () => range.map((i) => `v${i} = ${expression(`v${i}`)};`).join(' ')).join('\n    ')}
   }
   y[id.x] = ${range.map((i) => `v${i}`).join(' + ')};
 }
@@ -72,7 +75,7 @@ export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
   const rates: number[] = [];
   for (const chains of CHAINS)
     for (const kind of kinds) {
-      const flops = 2 * chains * STEPS * INVOCATIONS;
+      const flops = 2 * chains * TURNS * STEPS * INVOCATIONS;
       rates.push(await rateOf(gpu, 'multiply-add', multiplyAdd(chains, kind), [2, INVOCATIONS], flops));
     }
   const gbps = await rateOf(gpu, 'copy', COPY, [COPIED, COPIED], 8 * COPIED);

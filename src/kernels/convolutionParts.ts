@@ -93,8 +93,8 @@ export function phasedConvolution(
 function phasedTaps(R: number, stride: number, top: number) {
   const taps = Math.ceil(R / stride);
   const all = Array.from({ length: stride }, (_, a) => {
-    const phase = (a + top) % stride;
     const last = Math.floor((a + top) / stride);
+    const phase = a + top - stride * last;
     const reached = Array.from({ length: taps }, (_, i) => ({ tap: i, at: last - (taps - 1) + i }));
     return { phase, taps: reached.filter(({ tap }) => phase + stride * (taps - 1 - tap) < R) };
   });

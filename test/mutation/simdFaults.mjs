@@ -117,7 +117,7 @@ export const simdFaults = [
       ['missing bound', 'simdConvolution.ts', 'if (n >= shape.N) { continue; }', ''],
       ['wrong sample', 'simdConvolution.ts', 'Math.floor(row / height) * patchRows', '0'],
       ['off by one', 'convolutionParts.ts', 'last - (taps - 1) + i', 'last - taps + i'],
-      ['wrong phase', 'convolutionParts.ts', 'const phase = (a + top) % stride;', 'const phase = a;'],
+      ['wrong phase', 'convolutionParts.ts', 'const phase = a + top - stride * last;', 'const phase = a;'],
       [
         'swapped operands',
         'convolutionParts.ts',

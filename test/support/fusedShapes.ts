@@ -152,6 +152,22 @@ export const AWKWARD: readonly FusedShape[] = [
   { x: [1, 3, 17, 15], filter: [4, 7, 7], stride: 2, pad: 3 },
   { x: [1, 3, 17, 15], filter: [4, 7, 7], stride: 2, pad: [3, 3, 2, 2], rectify: true },
   { x: [1, 3, 17, 15], filter: [4, 7, 7], stride: 3, pad: 3 },
+  { x: [1, 3, 19, 33], filter: [4, 3, 3], stride: 2, pad: [1, 2, 0, 1] }, // several tiles down and across
+  // strides, with channels enough for a lane to hold all phases of a position
+  { x: [2, 20, 8, 7], filter: [9, 3, 3], stride: 3, pad: [2, 1, 0, 1], rectify: true },
+  { x: [1, 17, 8, 8], filter: [3, 2, 2], stride: 3, rectify: true },
+  { x: [3, 18, 4, 5], filter: [5, 3, 3], stride: 4, pad: 3, bypass: {} },
+  { x: [1, 33, 9, 10], filter: [6, 5, 2], stride: 2, pad: [4, 0, 0, 1] },
+  { x: [2, 16, 15, 14], filter: [5, 3, 3], stride: 2, pad: [-4, -3, -2, -1], rectify: true },
+  { x: [1, 24, 15, 15], filter: [7, 1, 1], stride: 2, pad: [-3, -4, 0, -1] },
+  { x: [1, 16, 21, 19], filter: [2, 7, 7], stride: 2, pad: [-6, 3, 3, -5] },
+  { x: [5, 21, 9, 9], filter: [8, 3, 3], stride: 2, pad: 1, rectify: true, bypass: {}, zeros: true },
+  // small maps of more samples than a tile takes
+  { x: [3, 5, 5, 5], filter: [9, 3, 3], pad: 1, rectify: true },
+  { x: [5, 20, 5, 5], filter: [17, 3, 3], rectify: true, bypass: bypassOf([4, 5], [1, 1], true) },
+  { x: [9, 9, 3, 3], filter: [20, 3, 3] },
+  { x: [7, 18, 7, 7], filter: [5, 3, 3], stride: 2, pad: 1 },
+  { x: [17, 4, 1, 1], filter: [5, 1, 1], rectify: true },
   // other filters
   { x: [2, 3, 7, 6], filter: [5, 2, 2] },
   { x: [2, 3, 7, 6], filter: [5, 2, 2], stride: 2, pad: [1, 0, 0, 1], rectify: true },
