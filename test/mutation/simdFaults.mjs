@@ -96,7 +96,7 @@ export const simdFaults = [
         'wrong row',
         'simdConvolution.ts',
         '(row % height) * step[0] + tap.row',
-        '(row % height) * step[0] + tap.column',
+        '(row % height) + tap.row',
       ],
       ['missing accumulate', 'simdConvolution.ts', 'z${row * columns + j} += b', 'z${row * columns + j} = b'],
       ['missing accumulate', 'simdConvolution.ts', 'columns + i} += z${i};', 'columns + i} = z${i};'],
