@@ -92,12 +92,7 @@ export const simdFaults = [
         'b${j * step[1] + tap.column} * w',
         'b${j * step[0] + tap.column} * w',
       ],
-      [
-        'wrong row',
-        'simdConvolution.ts',
-        '(row % height) * step[0] + tap.row',
-        '(row % height) + tap.row',
-      ],
+      ['wrong row', 'simdConvolution.ts', '(row % height) * step[0] + tap.row', '(row % height) + tap.row'],
       ['missing accumulate', 'simdConvolution.ts', 'z${row * columns + j} += b', 'z${row * columns + j} = b'],
       ['missing accumulate', 'simdConvolution.ts', 'columns + i} += z${i};', 'columns + i} = z${i};'],
       [
