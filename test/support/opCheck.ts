@@ -96,6 +96,7 @@ async function run(
   tape.update(advance(), { clock: tensors.clock });
   const plan = await Plan.compile(gpu, tape);
   for (let step = 0; step < steps; step++) {
+    soil(gpu, tape, plan);
     submit(gpu, [plan]);
     const at = `${row.name}, ${mode}${steps > 1 ? `, step ${step}` : ''}`;
     compare(
@@ -120,6 +121,14 @@ async function run(
   }
   plan.destroy();
   destroy(gpu, ...Object.values(tensors));
+}
+
+/** Every pass writes all of its output: of what lay there before, NaN here, nothing may be left. */
+function soil(gpu: Gpu, tape: Tape, plan: Plan): void {
+  const tables = new Set([...tape.tables.keys()].map(({ buffer }) => buffer));
+  for (const buffer of plan.buffers)
+    if (!tables.has(buffer))
+      gpu.device.queue.writeBuffer(buffer, 0, new Uint8Array(buffer.size).fill(0xff));
 }
 
 function compare(
