@@ -109,7 +109,6 @@ export const simdFaults = [
       ],
       ['index', 'simdConvolution.ts', '/ shape.groups / shape.across', '/ shape.across'],
       ['wrong sample', 'simdConvolution.ts', 'first_n + part % ${tile.samples}', 'first_n'],
-      ['missing bound', 'simdConvolution.ts', 'if (n >= shape.N) { continue; }', ''],
       ['wrong sample', 'simdConvolution.ts', 'Math.floor(row / height) * patchRows', '0'],
       ['off by one', 'convolutionParts.ts', 'last - (taps - 1) + i', 'last - taps + i'],
       ['wrong phase', 'convolutionParts.ts', 'const phase = a + top - stride * last;', 'const phase = a;'],
