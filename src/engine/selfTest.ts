@@ -2,7 +2,8 @@
 // against the float64 reference, by the plain kernel and by the family that computes the network on this device.
 
 import { conv2d } from '../kernels/conv2d.ts';
-import { fusedConv, packConvolution } from '../kernels/fusedConv.ts';
+import { fusedConv } from '../kernels/fusedConv.ts';
+import { packConvolution } from '../kernels/fusedWeights.ts';
 import { gemmConv } from '../kernels/gemmConv.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../kernels/gemmWeights.ts';
 import { pack, unpack } from '../kernels/pack.ts';

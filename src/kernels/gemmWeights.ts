@@ -3,7 +3,7 @@
 //   v [K R' S', stride^2 C]           row (k,i,j), column (phase,c): see gemmConv.ts
 // Rows are filled up with zeros to a multiple of four columns, so that one load takes four.
 
-import type { FoldableNorm } from './fusedConv.ts';
+import type { FoldableNorm } from './fusedWeights.ts';
 import type { Shape } from './op.ts';
 
 export interface GemmWeights {

@@ -14,6 +14,9 @@
 //
 // The gradients run the same way back. Sums over frequencies run from high to low, from small terms to large.
 // Where H is no multiple of 4 there is no radix step: G = H, r = 0.
+//
+// Columns and rows are matrix products with a table of turns. A turn of their loop takes four terms of the sums, which do
+// not all fit the registers, so that they are fetched and stored once per four products.
 
 import { TEXELS_PER_ROW } from './op.ts';
 
@@ -114,3 +117,45 @@ ${body}
 }
 `;
 }
+
+/** Terms of a sum that one turn of a loop adds up before they join the rest. */
+export const BLOCK = 4;
+/** Most sums of a lane, each four numbers. */
+export const MOST_SUMS = 16;
+
+/** WGSL of lane-held values: `line(i)` once per `lanes` rows of a tile. */
+export const loads = (tile: number, { lanes }: SpectrumGeometry, line: (i: number) => string): string =>
+  each(Math.ceil(tile / lanes), line);
+
+/** The value of row i that a lane holds in `name`0, `name`1, ... */
+export const held = (name: string, i: number, { lanes }: SpectrumGeometry): string =>
+  `subgroupBroadcast(${name}${Math.floor(i / lanes)}, ${i % lanes}u)`;
+
+/** The texel of `pairs` [n/2,n,4] with the turns of k i and k (i+1): (cos, sin) twice. i is even. */
+export const turnsAt = (i: string, k: string, n: 'H' | 'W'): string =>
+  `textureLoad(pairs, texel((${i}) / 2 * ${n} + ${k}))`;
+
+/** Where the turn of term j of a block lies in the texels low and high. */
+const TERMS = [
+  { texel: 'low', cos: 'x', sin: 'y' },
+  { texel: 'low', cos: 'z', sin: 'w' },
+  { texel: 'high', cos: 'x', sin: 'y' },
+  { texel: 'high', cos: 'z', sin: 'w' },
+] as const;
+
+/** WGSL: the sum over a block of `value(j)` times the cosine or sine of term j, in `low` and `high` with that suffix. */
+export const block = (part: 'cos' | 'sin', value: (j: number) => string, suffix = ''): string =>
+  TERMS.map((term, j) => `${value(j)} * ${term.texel}${suffix}.${term[part]}`).join(' + ');
+
+/** The same, from the last term to the first: from small ones to large. */
+export const blockDown = (part: 'cos' | 'sin', value: (j: number) => string, suffix = ''): string =>
+  block(part, value, suffix).split(' + ').reverse().join(' + ');
+
+/** The weight of column fx, 0 beyond W/2, times its phase. */
+export const phase = ({ W, H }: SpectrumGeometry): string => `
+fn phase(fx : u32, middle : u32) -> vec2f {
+  const NORM = ${1 / (4 * Math.sqrt(H * W))};
+  let weight = select(2 * NORM, NORM, fx == 0 || 2 * fx == W);
+  return select(vec2f(0), weight * across[fx * middle % W], 2 * fx <= W);
+}
+`;

@@ -3,7 +3,8 @@
 // (simdWeightGradient.ts). x, y and their gradients are packed (pack.ts).
 
 import { outputSize } from './conv2d.ts';
-import { forwardPass, gradientPass, gradientTable, weightTable } from './fusedConv.ts';
+import { forwardPass, gradientPass } from './fusedConv.ts';
+import { gradientTable, weightTable } from './fusedWeights.ts';
 import { elements, expect, expectShape, type Op, type Pass, type Shape } from './op.ts';
 import { packedShape, texels } from './pack.ts';
 import type { Conv2dSettings } from './reference.ts';

@@ -4,8 +4,9 @@
 import { expectShape, type Op, type Pass, type Shape } from './op.ts';
 import { type SimdText, simdPass } from './simdPass.ts';
 import { type SpectrumGeometry, type SpectrumSizes, spectrumGeometry } from './simdSpectrum.ts';
+import { columnsBackward, columnsForward } from './simdSpectrumColumns.ts';
 import { foldBackward, foldForward } from './simdSpectrumFold.ts';
-import { columnsBackward, columnsForward, rowsBackward, rowsForward } from './simdSpectrumWindow.ts';
+import { rowsBackward, rowsForward } from './simdSpectrumRows.ts';
 
 export interface WindowSpectrumSettings {
   /** height and width of the whole image */

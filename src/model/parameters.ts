@@ -4,7 +4,7 @@
 import type { Gpu } from '../engine/device.ts';
 import { createTensor, createTexture, createTogether, destroy, type Tensor } from '../engine/tensor.ts';
 import { StreamscopeError } from '../error.ts';
-import { type FoldableNorm, packConvolution } from '../kernels/fusedConv.ts';
+import { type FoldableNorm, packConvolution } from '../kernels/fusedWeights.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../kernels/gemmWeights.ts';
 import type { Shape } from '../kernels/op.ts';
 import { weightsAtPoints } from '../kernels/simdWinograd.ts';

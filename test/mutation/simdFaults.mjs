@@ -4,7 +4,9 @@
 const CONVOLUTION = 'test/kernels/fusedConv.gpu.test.ts';
 const SPECTRUM = 'test/kernels/imageOps.gpu.test.ts';
 const FOLD = 'simdSpectrumFold.ts';
-const WINDOW = 'simdSpectrumWindow.ts';
+const SPECTRUM_TEXT = 'simdSpectrum.ts';
+const COLUMNS = 'simdSpectrumColumns.ts';
+const ROWS = 'simdSpectrumRows.ts';
 
 export const simdFaults = [
   {
@@ -32,17 +34,17 @@ export const simdFaults = [
       ['missing accumulate', 'fusedConv.ts', 'if (shape.accumulate == 1) { sum += result[i]; }', ''],
       [
         'sign',
-        'fusedConv.ts',
+        'fusedWeights.ts',
         'norm.beta[k] - norm.mean[k] * scale[k]',
         'norm.beta[k] + norm.mean[k] * scale[k]',
       ],
       [
         'missing epsilon',
-        'fusedConv.ts',
+        'fusedWeights.ts',
         'Math.sqrt(norm.variance[k] + norm.eps)',
         'Math.sqrt(norm.variance[k])',
       ],
-      ['not turned', 'fusedConv.ts', 'a + stride * (rows - 1 - i)', 'a + stride * i'],
+      ['not turned', 'fusedWeights.ts', 'a + stride * (rows - 1 - i)', 'a + stride * i'],
       ['wrong comparison', 'add.wgsl', 'select(0.0, d, a[i] > 0.0)', 'select(0.0, d, a[i] >= 0.0)'],
       ['off by one', 'convolutionParts.ts', 'top: rows - 1 - u,', 'top: rows - u,'],
       [
@@ -143,62 +145,62 @@ export const simdFaults = [
     tests: SPECTRUM,
     only: '^for SIMD adapters spectrum',
     faults: [
-      ['missing case', WINDOW, 'fx == 0 || 2 * fx == W', 'fx == 0'],
+      ['missing case', SPECTRUM_TEXT, 'fx == 0 || 2 * fx == W', 'fx == 0'],
       [
         'sign',
-        WINDOW,
+        COLUMNS,
         'vec4f(times(turn, e + o), times(turn, e - o))',
         'vec4f(times(turn, e - o), times(turn, e + o))',
       ],
-      ['off by one', WINDOW, 'Math.ceil(PAIRS / BLOCK)', 'Math.floor(PAIRS / BLOCK)'],
-      ['missing bound', WINDOW, 'select(vec4f(), value, g < PAIRS)', 'value'],
-      ['sign', WINDOW, 'vec2f(-o${i}.y, o${i}.x)', 'vec2f(o${i}.y, o${i}.x)'],
+      ['off by one', COLUMNS, 'Math.ceil(PAIRS / BLOCK)', 'Math.floor(PAIRS / BLOCK)'],
+      ['missing bound', COLUMNS, 'select(vec4f(), value, g < PAIRS)', 'value'],
+      ['sign', COLUMNS, 'vec2f(-o${i}.y, o${i}.x)', 'vec2f(o${i}.y, o${i}.x)'],
       [
         'sign',
-        WINDOW,
+        COLUMNS,
         'vec2f(row${j}.y - row${j}.w, row${j}.z - row${j}.x)',
         'vec2f(row${j}.y - row${j}.w, row${j}.x - row${j}.z)',
       ],
-      ['index', WINDOW, "turnsAt('m + 2', `g${j}`, 'H')", "turnsAt('m', `g${j}`, 'H')"],
+      ['index', COLUMNS, "turnsAt('m + 2', `g${j}`, 'H')", "turnsAt('m', `g${j}`, 'H')"],
       [
         'off by one',
-        WINDOW,
+        COLUMNS,
         'for (var m = 0u; m <= REACH; m += ${BLOCK})',
         'for (var m = 0u; m < REACH; m += ${BLOCK})',
       ],
-      ['counted twice', WINDOW, '  if (half == 1 && m == 0) { return ROWS; }', ''],
+      ['counted twice', ROWS, '  if (half == 1 && m == 0) { return ROWS; }', ''],
       [
         'swapped operands',
-        WINDOW,
+        ROWS,
         'select(REACH + m, REACH - m, half == 1)',
         'select(REACH - m, REACH + m, half == 1)',
       ],
-      ['missing bound', WINDOW, 'if (MIDDLE + d < COLUMNS) { y[i + d] = p - q; }', 'y[i + d] = p - q;'],
-      ['sign', WINDOW, 'y[i - d] = p + q;', 'y[i - d] = p - q;'],
-      ['counted twice', WINDOW, 'inside && d > 0 && d <= MIDDLE', 'inside && d <= MIDDLE'],
-      ['off by one', WINDOW, 'd <= MIDDLE; d += ${BLOCK}', 'd < MIDDLE; d += ${BLOCK}'],
-      ['missing accumulate', WINDOW, '`z${i}_${s} += vec2f(', '`z${i}_${s} = vec2f('],
+      ['missing bound', ROWS, 'if (MIDDLE + d < COLUMNS) { y[i + d] = p - q; }', 'y[i + d] = p - q;'],
+      ['sign', ROWS, 'y[i - d] = p + q;', 'y[i - d] = p - q;'],
+      ['counted twice', ROWS, 'inside && d > 0 && d <= MIDDLE', 'inside && d <= MIDDLE'],
+      ['off by one', ROWS, 'd <= MIDDLE; d += ${BLOCK}', 'd < MIDDLE; d += ${BLOCK}'],
+      ['missing accumulate', ROWS, '`z${i}_${s} += vec2f(', '`z${i}_${s} = vec2f('],
       [
         'swapped operands',
-        WINDOW,
+        ROWS,
         "block('sin', (j) => `difference${j}`",
         "block('cos', (j) => `difference${j}`",
       ],
       [
         'wrong share',
-        WINDOW,
+        ROWS,
         '% ${groups} * ${owned * lanes} + lane;\n  let first = group.x / ${groups} * ${T};\n  // lane l of load j holds freq',
         '% ${groups} * ${lanes} + lane;\n  let first = group.x / ${groups} * ${T};\n  // lane l of load j holds freq',
       ],
-      ['index', WINDOW, 'let turn = phase(fx, origin.y + MIDDLE);', 'let turn = phase(fx, MIDDLE);'],
+      ['index', COLUMNS, 'let turn = phase(fx, origin.y + MIDDLE);', 'let turn = phase(fx, MIDDLE);'],
       [
         'missing conjugate',
-        WINDOW,
+        ROWS,
         'conjugate(phase(fx + ${s * lanes}, origin.y + MIDDLE))',
         'phase(fx + ${s * lanes}, origin.y + MIDDLE)',
       ],
-      ['wrong lane', WINDOW, 'row_of(pair${j}, lane % 2)', 'row_of(pair${j}, lane / 2 % 2)'],
-      ['missing bound', WINDOW, 'if (m > REACH) { return; }', ''],
+      ['wrong lane', ROWS, 'row_of(pair${j}, lane % 2)', 'row_of(pair${j}, lane / 2 % 2)'],
+      ['missing bound', COLUMNS, 'if (m > REACH) { return; }', ''],
     ],
   },
   {

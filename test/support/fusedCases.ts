@@ -3,12 +3,8 @@
 
 import type { Tape } from '../../src/engine/tape.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
-import {
-  type FoldableNorm,
-  type FusedConvSettings,
-  fusedConv,
-  packConvolution,
-} from '../../src/kernels/fusedConv.ts';
+import { type FusedConvSettings, fusedConv } from '../../src/kernels/fusedConv.ts';
+import { type FoldableNorm, packConvolution } from '../../src/kernels/fusedWeights.ts';
 import { gemmConv } from '../../src/kernels/gemmConv.ts';
 import type { Product, Tiling } from '../../src/kernels/gemmTiling.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../../src/kernels/gemmWeights.ts';

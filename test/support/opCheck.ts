@@ -127,8 +127,7 @@ async function run(
 function soil(gpu: Gpu, tape: Tape, plan: Plan): void {
   const tables = new Set([...tape.tables.keys()].map(({ buffer }) => buffer));
   for (const buffer of plan.buffers)
-    if (!tables.has(buffer))
-      gpu.device.queue.writeBuffer(buffer, 0, new Uint8Array(buffer.size).fill(0xff));
+    if (!tables.has(buffer)) gpu.device.queue.writeBuffer(buffer, 0, new Uint8Array(buffer.size).fill(0xff));
 }
 
 function compare(
