@@ -11,9 +11,12 @@ import { settingsDifference } from './runFolder.ts';
 import { version } from './version.ts';
 
 const runSchema = v.object({
+  streamscope: v.string(),
   settingsHash: v.string(),
   settings: v.looseObject({ network: v.string(), weightsSha256: v.string() }),
 });
+
+type Run = v.InferOutput<typeof runSchema>;
 
 export const runFile = (run: string): string => join(run, 'run.json');
 
@@ -26,11 +29,16 @@ export async function openRun(run: string, settings: RunSettings, overwrite = fa
   await ensureFolder(run);
   await removeAbandoned(run);
   const hash = await settingsHash(settings);
-  const before = await readRun(run);
-  if (before) {
+  const begun = await readRun(run);
+  if (begun) {
+    const before = begun.settings;
     if (before.network !== settings.network || before.weightsSha256 !== settings.weightsSha256)
       throw anotherNetwork(run, before, settings);
     const difference = settingsDifference(before, settings);
+    if (begun.streamscope !== version)
+      console.error(
+        `warning: ${run} was begun with streamscope ${begun.streamscope}, this is ${version}: images may differ in their last bits. Each says what made it.`,
+      );
     if (!difference) return hash;
     if (!overwrite) {
       throw new StreamscopeError(
@@ -45,15 +53,15 @@ export async function openRun(run: string, settings: RunSettings, overwrite = fa
   return hash;
 }
 
-async function readRun(run: string): Promise<v.InferOutput<typeof runSchema>['settings'] | undefined> {
+async function readRun(run: string): Promise<Run | undefined> {
   const bytes = await readIfPresent(runFile(run));
   return bytes && parseRun(bytes, runFile(run));
 }
 
-/** The settings in run.json. Throws badInput. */
-export function parseRun(bytes: Uint8Array, path: string): v.InferOutput<typeof runSchema>['settings'] {
+/** What run.json says. Throws badInput. */
+export function parseRun(bytes: Uint8Array, path: string): Run {
   try {
-    return v.parse(runSchema, parseJson(bytes)).settings;
+    return v.parse(runSchema, parseJson(bytes));
   } catch (error) {
     throw new StreamscopeError(
       'badInput',

@@ -4,7 +4,7 @@
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { imageSettings } from '../../src/analysis/plan.ts';
 import type { Plan } from '../../src/cli/planFile.ts';
 import { finishedImage, type ImagePaths, parseSidecar } from '../../src/cli/runFolder.ts';
@@ -109,6 +109,7 @@ describe('run.json', () => {
     ['nothing', ''],
     ['half of it', '{"settingsHash": "ab", "sett'],
     ['a list', '[]'],
+    ['no program', JSON.stringify({ settingsHash: 'ab', settings: { network: 'a', weightsSha256: 'ab' } })],
     ['settings that are text', '{"settingsHash": "ab", "settings": "all"}'],
     ['settings without a network', '{"settingsHash": "ab", "settings": {"weightsSha256": "ab"}}'],
     [
@@ -136,6 +137,18 @@ describe('run.json', () => {
   ])('with %s is refused', async (_, other) => {
     const opening = openRun(run, { ...plan.document.settings, ...other });
     await expect(opening).rejects.toMatchObject({ code: 64 });
+  });
+
+  test('of another version of the program is continued with a warning', async () => {
+    const written = JSON.parse(await readFile(runFile(run), 'utf8'));
+    await writeFile(runFile(run), JSON.stringify({ ...written, streamscope: '0.0.7' }));
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    try {
+      expect(await openRun(run, plan.document.settings)).toBe(written.settingsHash);
+      expect(said.mock.calls.flat()).toEqual([expect.stringContaining('was begun with streamscope 0.0.7')]);
+    } finally {
+      said.mockRestore();
+    }
   });
 
   test(
