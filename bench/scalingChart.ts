@@ -62,6 +62,18 @@ const timeDot = (x: number, { ms, tap }: Point, labelled: boolean): Dot => ({
   label: labelled ? tap : '',
 });
 
+/** Blocks (their sums), from the most work down, as far apart as names need: labels of all would overlap. */
+function labelled(taps: readonly Point[]): Set<Point> {
+  const blocks = taps.filter(({ tap }) => tap.endsWith('O')).sort((a, b) => b.mflop! - a.mflop!);
+  const apart = 0.04 * (blocks[0]?.mflop ?? 0);
+  const found: Point[] = [];
+  for (const point of blocks) {
+    const last = found.at(-1);
+    if (!last || last.mflop! - point.mflop! >= apart) found.push(point);
+  }
+  return new Set(found);
+}
+
 /** The chart as SVG text. */
 export async function scalingChart(
   document: ScalingDocument & { adapter: { name: string }; machine: { cores: number; cpu: string } },
@@ -74,9 +86,8 @@ export async function scalingChart(
     const y = p.liveBytes! / 2 ** 20;
     return { x: p.units, y, low: y, high: y, label: '' };
   });
-  // taps with an O are blocks: labels of all would overlap
-  const isBlock = ({ tap: name }: Point) => name.endsWith('O');
-  const work = taps.map((p) => timeDot(p.mflop! / 1000, p, isBlock(p)));
+  const named = labelled(taps);
+  const work = taps.map((p) => timeDot(p.mflop! / 1000, p, named.has(p)));
   const spec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: {
