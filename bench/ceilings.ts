@@ -63,7 +63,7 @@ async function rateOf(gpu: Gpu, label: string, source: string, sizes: number[], 
   };
   const plan = await planOf(gpu, [{ label, source, pass, constants: {}, operands: { x, y } }]);
   try {
-    return amount / (await timePlan(gpu, plan, 0.3)).min / 1e6;
+    return amount / (await timePlan(gpu, plan, 0.3)).ms.min / 1e6;
   } finally {
     plan.destroy();
     destroy(gpu, x, y);

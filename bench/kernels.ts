@@ -16,14 +16,17 @@ import { convolutionFlops } from './networkFiles.ts';
 import { setUp } from './networkOurs.ts';
 import { randomNetwork } from './networkWeights.ts';
 import type { Summary } from './samples.ts';
-import { planOf, timePlan } from './timing.ts';
+import { type PlanTime, planOf, timePlan } from './timing.ts';
 
 export interface KernelRow {
   name: string;
   shape: readonly number[];
   validation: { valid: boolean; error: number; bound: number };
   ms?: Summary;
+  cpuMs?: Summary;
   gflops?: number;
+  /** by cpuMs */
+  cpuGflops?: number;
   /** bytes read and written at least once, over the time */
   gbps?: number;
   /** least time that the ceilings allow, over the time: by the medians */
@@ -65,14 +68,14 @@ async function benchKernel(
     const error = errorOverRms(expected.indices?.map((i) => found[i]) ?? found, expected.values);
     const validation = { valid: error <= bound, error, bound };
     if (!validation.valid) return { name, shape, validation };
-    const ms = await timePlan(gpu, plan, seconds);
+    const time = await timePlan(gpu, plan, seconds);
     const sum = (of: (dispatch: Dispatch) => number) => dispatches.reduce((total, one) => total + of(one), 0);
     return {
       name,
       shape,
       validation,
-      ms,
-      ...ratesOf(ms, flops ?? sum(({ pass }) => pass.flops), bytes ?? sum(bytesOf), ceilings),
+      ...time,
+      ...ratesOf(time, flops ?? sum(({ pass }) => pass.flops), bytes ?? sum(bytesOf), ceilings),
     };
   } finally {
     plan.destroy();
@@ -85,10 +88,11 @@ function bytesOf({ pass, operands }: Dispatch): number {
   return [...tensors].reduce((sum, { size }) => sum + size * BYTES_PER_ELEMENT, 0);
 }
 
-function ratesOf(ms: Summary, flops: number, bytes: number, ceilings: Ceilings) {
+function ratesOf({ ms, cpuMs }: PlanTime, flops: number, bytes: number, ceilings: Ceilings) {
   const rate = (amount: number) => amount / ms.median / 1e6;
   const rates = { gflops: rate(flops), gbps: rate(bytes) };
-  return { ...rates, fraction: fractionOf(rates, ceilings) };
+  const ofCpu = cpuMs && { cpuGflops: flops / cpuMs.median / 1e6 };
+  return { ...rates, ...ofCpu, fraction: fractionOf(rates, ceilings) };
 }
 
 /** Time that the ceilings allow at least, over the time that it took: as rates, the nearer of the two limits. */
@@ -120,10 +124,10 @@ async function benchConvolutions(
     if (!valid) return { name, shape, validation };
     const plan = await subject.convolutions();
     try {
-      const ms = await timePlan(gpu, plan, seconds);
+      const time = await timePlan(gpu, plan, seconds);
       const bytes = plan.dispatches.reduce((sum, dispatch) => sum + bytesOf(dispatch), 0);
       const flops = 2 * batch * convolutionFlops(network, networkCases.size);
-      return { name, shape, validation, ms, ...ratesOf(ms, flops, bytes, ceilings) };
+      return { name, shape, validation, ...time, ...ratesOf(time, flops, bytes, ceilings) };
     } finally {
       plan.destroy();
     }
@@ -134,9 +138,10 @@ async function benchConvolutions(
 }
 
 export const KERNEL_HEADER =
-  'kernel                                  result              ms       min   GFLOP/s      GB/s  of ceiling';
+  'kernel                                  result              ms       min   GFLOP/s  of CPU time      GB/s  of ceiling';
 
-export function kernelLine({ name, shape, validation, ms, gflops, gbps, fraction }: KernelRow): string {
+export function kernelLine(row: KernelRow): string {
+  const { name, shape, validation, ms, gflops, cpuGflops, gbps, fraction } = row;
   const head = `${name.padEnd(36)} ${shape.join('x').padEnd(16)}`;
   if (!ms) return `${head} DIFFERS by ${validation.error.toExponential(1)}, bound ${validation.bound}`;
   return [
@@ -144,6 +149,7 @@ export function kernelLine({ name, shape, validation, ms, gflops, gbps, fraction
     ms.median.toFixed(3).padStart(8),
     ms.min.toFixed(3).padStart(9),
     gflops!.toFixed(1).padStart(9),
+    (cpuGflops?.toFixed(1) ?? '').padStart(12),
     gbps!.toFixed(1).padStart(9),
     `${(100 * fraction!).toFixed(0)} %`.padStart(10),
   ].join(' ');

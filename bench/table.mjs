@@ -53,16 +53,17 @@ function network({ cases, versions }) {
   return table(['ResNet18', 'batch', 'ms', 'GFLOP/s', 'window alone, ms', ...heads], rows);
 }
 
-const KERNEL_HEAD = ['kernel', 'ms', 'fastest', 'GFLOP/s', 'GB/s', 'of ceiling'];
+const KERNEL_HEAD = ['kernel', 'ms', 'fastest', 'GFLOP/s', 'GFLOP/s of CPU time', 'GB/s', 'of ceiling'];
 
 function kernels({ ceilings, cases }, chosen = () => true) {
   const rows = cases
     .filter((row) => row.ms && chosen(row))
-    .map(({ name, ms, gflops, gbps, fraction }) => [
+    .map(({ name, ms, gflops, cpuGflops, gbps, fraction }) => [
       name,
       number(ms.median, 3),
       number(ms.min, 3),
       number(gflops, 1),
+      cpuGflops ? number(cpuGflops, 1) : '',
       number(gbps, 1),
       percent(fraction),
     ]);

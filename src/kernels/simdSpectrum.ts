@@ -144,12 +144,10 @@ const TERMS = [
 ] as const;
 
 /** WGSL: the sum over a block of `value(j)` times the cosine or sine of term j, in `low` and `high` with that suffix. */
-export const block = (part: 'cos' | 'sin', value: (j: number) => string, suffix = ''): string =>
-  TERMS.map((term, j) => `${value(j)} * ${term.texel}${suffix}.${term[part]}`).join(' + ');
-
-/** The same, from the last term to the first: from small ones to large. */
-export const blockDown = (part: 'cos' | 'sin', value: (j: number) => string, suffix = ''): string =>
-  block(part, value, suffix).split(' + ').reverse().join(' + ');
+export const block = (part: 'cos' | 'sin', value: (j: number) => string, suffix = ''): string => {
+  const [a, b, c, d] = TERMS.map((term, j) => `${value(j)} * ${term.texel}${suffix}.${term[part]}`);
+  return `((${d} + ${c}) + (${b} + ${a}))`;
+};
 
 /** The weight of column fx, 0 beyond W/2, times its phase. */
 export const phase = ({ W, H }: SpectrumGeometry): string => `

@@ -4,7 +4,6 @@ import type { SimdText } from './simdPass.ts';
 import {
   BLOCK,
   block,
-  blockDown,
   each,
   held,
   loads,
@@ -34,7 +33,7 @@ export function columnsForward(geometry: SpectrumGeometry): SimdText {
     ${each(
       T,
       (i) => `{ let low = ${held('low', i, geometry)}; let high = ${held('high', i, geometry)};
-      e${i} += ${blockDown('cos', (j) => `q${j}.xy`)}; o${i} += ${blockDown('sin', (j) => `q${j}.zw`)}; }`,
+      e${i} += ${block('cos', (j) => `q${j}.xy`)}; o${i} += ${block('sin', (j) => `q${j}.zw`)}; }`,
       '\n    ',
     )}
   }

@@ -4,7 +4,6 @@ import type { SimdText } from './simdPass.ts';
 import {
   BLOCK,
   block,
-  blockDown,
   each,
   held,
   loads,
@@ -40,7 +39,7 @@ export function rowsForward(geometry: SpectrumGeometry): SimdText {
   const { owned, groups } = sharesOf(MIDDLE + 1, lanes);
   const { T, TILES } = tileOf(pairs, Math.floor(MOST_SUMS / owned));
   const products = (i: number, s: number) =>
-    `p${i}_${s} += ${blockDown('cos', (j) => `z${j}.xz`, `${s}`)}; q${i}_${s} += ${blockDown('sin', (j) => `z${j}.yw`, `${s}`)};`;
+    `p${i}_${s} += ${block('cos', (j) => `z${j}.xz`, `${s}`)}; q${i}_${s} += ${block('sin', (j) => `z${j}.yw`, `${s}`)};`;
   const body = `  let d = group.x % ${groups} * ${owned * lanes} + lane;
   let first = group.x / ${groups} * ${T};
   // lane l of load j holds frequencies of pair first + j * LANES + l
