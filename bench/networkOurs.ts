@@ -9,6 +9,7 @@ import { Plan, submit } from '../src/engine/plan.ts';
 import { gradientOf, Tape } from '../src/engine/tape.ts';
 import { createTensor, destroy, read, type Tensor } from '../src/engine/tensor.ts';
 import { objective } from '../src/kernels/objective.ts';
+import type { Pass } from '../src/kernels/op.ts';
 import type { Network } from '../src/model/network.ts';
 import type { Parameters } from '../src/model/parameters.ts';
 import { centreOf, framesOf, layoutOf, rowsOf } from '../src/model/receptiveField.ts';
@@ -108,7 +109,7 @@ export async function setUp(
   };
   const convolutions = () => {
     const own = new Tape();
-    own.dispatches.push(...tape.dispatches.filter(({ label, pass }) => isConvolution(label, pass.flops)));
+    own.dispatches.push(...tape.dispatches.filter(({ label, pass }) => isConvolution(label, flopsOf(pass))));
     return Plan.compile(gpu, own);
   };
   const destroyAll = () => {
@@ -122,6 +123,9 @@ const sampleOf = (values: Float32Array, n: number, batch: number): Float32Array 
   const length = values.length / batch;
   return values.subarray(n * length, (n + 1) * length);
 };
+
+/** Of a pass and what runs after it: of Winograd's three the second has them. */
+const flopsOf = ({ flops, next }: Pass): number => flops + (next ? flopsOf(next) : 0);
 
 /** Dispatches of convolutions are named after their op; those that only hand on a sum's gradient compute no product. */
 export const isConvolution = (label: string, flops: number): boolean => /conv/i.test(label) && flops > 0;

@@ -58,7 +58,7 @@ test('every kind of result has a table', () => {
     { tap: '1.1.O', units: 1, ms },
     { tap: '1.1.O', units: 2, ms },
   ];
-  const rate = { ms, gflops: 42.5, gbps: 3.5, fraction: 0.61 };
+  const rate = { ms, gflops: 42.5, cpuGflops: 48.5, gbps: 3.5, fraction: 0.61 };
   const documents = {
     kernels: {
       ceilings: { gflops: 80, gbps: 9 },
@@ -91,7 +91,7 @@ test('every kind of result has a table', () => {
   const { stdout, status } = table(...paths);
   expect(status).toBe(0);
   for (const cell of [
-    '| network convolutions, batch 1 | 12.500 | 11.000 | 42.5 | 3.5 | 61 % |',
+    '| network convolutions, batch 1 | 12.500 | 11.000 | 42.5 | 48.5 | 3.5 | 61 % |',
     '| gradient of 4.1 | 1 | 12.5 | 31.5 | 12.5 | 13, 7.75x |',
     'TensorFlow.js 4.22.0',
     '24 units, 32 steps each, 8 at once.',
