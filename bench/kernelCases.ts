@@ -83,7 +83,16 @@ function spectrum(gpu: Gpu, row: SpectrumRow): KernelGroup {
   const results = all.map(({ result }) => result);
   return {
     cases: all,
-    tensors: [...Object.values(tensors), ...whole.tensors, ...results, origins, clock, scale, turns],
+    tensors: [
+      ...Object.values(tensors),
+      ...whole.tensors,
+      ...results,
+      origins,
+      clock,
+      scale,
+      turns,
+      ...(tables.simd ? [tables.simd.pairs] : []),
+    ],
   };
 }
 

@@ -44,7 +44,16 @@ export interface SimdShape extends Extent {
 }
 
 const SHAPE: readonly (keyof SimdShape)[] = [
-  ...(['N', 'C4', 'H', 'W', 'P', 'Q', 'top', 'left', 'outputs', 'rectify'] as const),
+  'N',
+  'C4',
+  'H',
+  'W',
+  'P',
+  'Q',
+  'top',
+  'left',
+  'outputs',
+  'rectify',
 ];
 
 /** The names and the statements around the loop. */

@@ -39,10 +39,8 @@ export interface SpectrumTables {
   size: number;
   scale: Tensor;
   turns: Tensor;
-  /** the same by products of two numbers (turnPairsShape), where the kernels want it */
-  pairs?: Tensor;
-  /** invocations of a subgroup where it is a SIMD vector */
-  lanes: number | undefined;
+  /** where a subgroup is a SIMD vector: its invocations, and the turns of products of two numbers (turnPairsShape) */
+  simd?: { lanes: number; pairs: Tensor };
 }
 
 /** Cosine and sine of tau k / n; exact where they are 0, so that what cannot matter gets a gradient of exactly 0. */
@@ -57,40 +55,41 @@ function turn(k: number, n: number): [number, number] {
 /** Turns of 2i k and (2i+1) k for every i and k, n by n: see turnPairsShape. */
 export const turnPairs = (n: number): Float32Array => {
   const turns = Array.from({ length: n }, (_, k) => turn(k, n));
-  const rows = Array.from({ length: 2 * Math.ceil(n / 2) }, (_, i) => i);
+  const even = Array.from({ length: Math.ceil(n / 2) }, (_, i) => 2 * i);
   return Float32Array.from(
-    rows
-      .filter((i) => i % 2 === 0)
-      .flatMap((i) => turns.flatMap((_, k) => [...turns[(i * k) % n], ...turns[((i + 1) * k) % n]])),
+    even.flatMap((i) => turns.flatMap((_, k) => [...turns[(i * k) % n], ...turns[((i + 1) * k) % n]])),
   );
 };
 
 export function createSpectrumTables(gpu: Gpu, size: number): SpectrumTables {
   const turns = Array.from({ length: size }, (_, k) => turn(k, size)).flat();
   const { shape, data } = frequencyScale(size, size);
+  const { simdLanes: lanes } = gpu;
   return createTogether(gpu, (create, texture) => ({
     size,
-    lanes: gpu.simdLanes,
     scale: create('frequency scale', shape, { data }),
     turns: create('turns', [size, 2], { data: turns }),
-    ...(gpu.simdLanes && { pairs: texture('pairs of turns', turnPairsShape(size), turnPairs(size)) }),
+    ...(lanes && {
+      simd: { lanes, pairs: texture('pairs of turns', turnPairsShape(size), turnPairs(size)) },
+    }),
   }));
 }
 
-export const destroySpectrumTables = (gpu: Gpu, { scale, turns, pairs }: SpectrumTables): void =>
-  destroy(gpu, scale, turns, ...(pairs ? [pairs] : []));
+export const destroySpectrumTables = (gpu: Gpu, { scale, turns, simd }: SpectrumTables): void =>
+  destroy(gpu, scale, turns, ...(simd ? [simd.pairs] : []));
 
 /** Records the window of `rows` x `rows` pixels that starts at `origins` [steps,N,2]; returns [N,3,rows,rows], packed on SIMD adapters. */
 export function recordImage(
   tape: Tape,
   spectrum: Tensor,
-  { size, scale, turns, pairs, lanes }: SpectrumTables,
+  { size, scale, turns, simd }: SpectrumTables,
   rows: number,
   { origins, clock }: { origins: Tensor; clock: Tensor },
 ): Tensor {
   const tables = { turns, origins, clock };
   const frame = [size, size] as const;
-  if (lanes && pairs) {
+  if (simd) {
+    const { lanes, pairs } = simd;
     const settings = { frame, window: [rows, rows], lanes } as const;
     const q = tape.apply(foldSpectrum, { p: spectrum, scale, ...tables }, settings);
     const z = tape.apply(windowColumns, { p: q, pairs, across: turns, origins, clock }, settings);

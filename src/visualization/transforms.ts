@@ -250,11 +250,11 @@ export interface TransformTables {
   maps: Partial<Record<Stage['kind'], Tensor>>;
 }
 
-/** candidatesOf the maps of one kind, whatever is drawn: of a turn or a translation they are three at most. */
-function candidatesFor(kind: Stage['kind'], { settings, size }: TransformPlan): number {
+/** candidatesOf the maps of one kind, whatever is drawn; undefined where the usual number will do: for turns and moves. */
+function candidatesFor(kind: Stage['kind'], { settings, size }: TransformPlan): number | undefined {
+  if (kind !== 'scale') return undefined;
   const frame = paddedFrame(settings, size);
-  const maps = settings.scales.map((scale) => localMap(scaling(scale, frame)));
-  return kind === 'scale' ? Math.max(...maps.map(candidatesOf)) : 3;
+  return Math.max(...settings.scales.map((scale) => candidatesOf(localMap(scaling(scale, frame)))));
 }
 
 /** Records the chain on the image's window [N,3,rows,rows]; returns the network's window, not yet normalised. */
