@@ -2,7 +2,7 @@
 // says nothing. Here `uncapturederror` and `lost` are fatal: they are kept, and every method that hands out a
 // result throws the first of them. Buffers are made only here, so sizes are checked and bytes are counted.
 
-import { memoryBudget, openGpu, patience, waitFor, winogradAsked } from '#gpu';
+import { memoryBudget, patience, requestAdapter, waitFor, winogradAsked } from '#gpu';
 import { type ExitClass, StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW } from '../kernels/op.ts';
 import { checksumOf, encodeChecksum } from './checksum.ts';
@@ -71,7 +71,7 @@ export class Gpu {
    * STREAMSCOPE_KERNELS, which overrides what suits the adapter. Throws when there is none, or it cannot run them.
    */
   static async acquire(kernels?: KernelFamily): Promise<Gpu> {
-    const adapter = await requestAdapter();
+    const adapter = await findAdapter();
     const requiredFeatures: GPUFeatureName[] = [];
     for (const feature of FEATURES) if (adapter.features.has(feature)) requiredFeatures.push(feature);
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
@@ -254,11 +254,11 @@ async function requestDevice(adapter: GPUAdapter, descriptor: GPUDeviceDescripto
   }
 }
 
-async function requestAdapter(): Promise<GPUAdapter> {
+async function findAdapter(): Promise<GPUAdapter> {
   const hint = 'Run `sh setup.sh`, which installs a software adapter where it may, or says what to install.';
   let adapter: GPUAdapter | null;
   try {
-    adapter = await openGpu().requestAdapter({ powerPreference: 'high-performance' });
+    adapter = await requestAdapter({ powerPreference: 'high-performance' });
   } catch (error) {
     if (error instanceof StreamscopeError) throw error;
     throw new StreamscopeError(

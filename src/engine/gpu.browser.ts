@@ -2,8 +2,8 @@
 
 import { StreamscopeError } from '../error.ts';
 
-/** The entry point of WebGPU. Throws when the browser has none. */
-export function openGpu(): GPU {
+/** The adapter, null where there is none. Throws when the browser has no WebGPU. */
+export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
   if (!navigator.gpu) {
     throw new StreamscopeError(
       'unavailable',
@@ -11,7 +11,7 @@ export function openGpu(): GPU {
       'Use a current Chrome or Edge; the page must come from https or localhost.',
     );
   }
-  return navigator.gpu;
+  return navigator.gpu.requestAdapter(wanted);
 }
 
 export const host = 'browser';

@@ -36,12 +36,27 @@ const adapterName = process.env.STREAMSCOPE_ADAPTER;
 if (adapterName) options.push(`adapter=${adapterName}`);
 
 // Kept on globalThis: a module variable alone is not enough, engines drop what nothing reads.
-const keep = globalThis as { streamscopeGpu?: GPU };
+const keep = globalThis as { streamscopeGpus?: Map<string, GPU> };
 
-/** The entry point of WebGPU. Throws what Dawn throws when no backend or adapter of that name exists. */
-export function openGpu(): GPU {
-  keep.streamscopeGpu ??= create(options);
-  return keep.streamscopeGpu;
+/** The entry point of WebGPU with these toggles of Dawn. Throws what Dawn throws when no backend or adapter of that name exists. */
+function openGpu(...toggles: string[]): GPU {
+  keep.streamscopeGpus ??= new Map();
+  const gpu = keep.streamscopeGpus.get(toggles.join()) ?? create([...options, ...toggles]);
+  keep.streamscopeGpus.set(toggles.join(), gpu);
+  return gpu;
+}
+
+/** Drivers that compare every address with the bounds of what it addresses, whatever the shader does. */
+const CHECKS_BOUNDS = /llvmpipe|lavapipe/i;
+
+/**
+ * The adapter, null where there is none. Dawn adds checks of its own to every shader, of addresses and of every
+ * broadcast between lanes: 4 to 7 % of a convolution. They are left out where the driver checks as well.
+ */
+export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
+  const adapter = await openGpu().requestAdapter(wanted);
+  if (!adapter || !CHECKS_BOUNDS.test(`${adapter.info.device} ${adapter.info.description}`)) return adapter;
+  return openGpu('enable-dawn-features=disable_robustness').requestAdapter(wanted);
 }
 
 export const host = 'node';

@@ -1,7 +1,7 @@
 // Writes the WGSL of a convolution for adapters that run a subgroup as one SIMD vector (software adapters above all).
 // There an addressed load costs as much as ten multiplications, whatever the address, and a broadcast from a known
-// lane costs one. So: a lane is an output channel, a subgroup computes a tile of pixels, the loads of a tile's patch
-// are shared out among the lanes and broadcast, and all sums live in registers. Loads are texels of four channels
+// lane costs one. So: a lane is an output channel or two, a subgroup computes a tile of pixels, the loads of a tile's
+// patch are shared out among the lanes and broadcast, and all sums live in registers. Loads are texels of four channels
 // (op.ts), which cost a quarter of what buffers do:
 //
 //   for every four input channels c:   weight of each tap: one load, lane = output     patch: one load per `lanes` pixels
@@ -28,7 +28,7 @@ import {
   turnOf,
 } from './simdTiles.ts';
 
-/** What the kernel reads while it runs, in the order of SHAPE. */
+/** What the kernel reads while it runs, in the order of SHAPE; of `outputs` it is told a lane's share. */
 export interface SimdShape extends Extent {
   /** planes of texels, rows and columns of what is read, [N,C4,H,W,4] */
   C4: number;
@@ -37,8 +37,6 @@ export interface SimdShape extends Extent {
   /** the first position's first tap is at row -top and column -left */
   top: number;
   left: number;
-  /** results per position and phase, of which a lane owns one */
-  outputs: number;
   /** 1: read max(x, 0) */
   rectify: number;
 }
@@ -67,7 +65,7 @@ export interface SimdKernel {
   weights: string;
   /** further whole numbers in `shape` */
   extra: readonly string[];
-  /** statements for lane `k`, phase `phase` (`reached` by any tap?) and sample `n`, before its results are stored */
+  /** statements for result `phase * shape.outputs + k` (`reached` by any tap?) of sample `n`, before it is stored */
   prepare: string;
   /** statements that store `value` at position (`p`, `q`); `continue` leaves it out */
   store: string;
@@ -87,9 +85,11 @@ export function simdConvolution(
   const turn = turnOf(filter, tile);
   const loads = range(Math.ceil((tile.samples * turn.patchRows * turn.patchColumns) / lanes));
   const positions = tile.samples * tile.rows * tile.columns;
-  const sums = range(turn.taps.length * positions);
+  const parts = turn.taps.length * tile.vectors;
+  const sums = range(parts * positions);
   const across = Math.ceil(shape.Q / tile.columns);
-  const groups = Math.ceil(shape.outputs / lanes);
+  const outputs = shape.outputs / tile.vectors;
+  const groups = Math.ceil(outputs / lanes);
   const names = [...SHAPE, 'across', 'groups', ...kernel.extra];
   const source = `enable subgroups;
 struct Shape { ${names.map((name) => `${name} : i32`).join(', ')} }
@@ -119,22 +119,20 @@ ${loads.map((i) => patchAddress(filter, tile, turn, i)).join('\n')}
     ${turn.turns > 1 ? `for (var r = 0; r < ${turn.turns}; r++) {` : 'const r = 0;'}
     ${turn.taps
       .flat()
-      .map(
-        ({ weight }, i) =>
-          `let w${i} = textureLoad(${kernel.weights}, texel(row + ${weight} * shape.outputs));`,
-      )
+      .flatMap(({ weight }) => range(tile.vectors).map((v) => weight * tile.vectors + v))
+      .map((at, i) => `let w${i} = textureLoad(${kernel.weights}, texel(row + ${at} * shape.outputs));`)
       .join(' ')}
     ${loads.map((i) => patchLoad(kernel, i)).join(' ')}
 ${productBlocks(filter, turn, tile).join('\n')}
-    row += ${turn.weights} * shape.outputs;
+    row += ${turn.weights * tile.vectors} * shape.outputs;
     ${turn.turns > 1 ? '}\n    ' : ''}plane += shape.H * shape.W;
   }
   if (k >= shape.outputs) { return; }
   // in loops, so that the compiler meets the statements once
   var sums = array<f32, ${sums.length}>(${sums.map((i) => `y${i}`).join(', ')});
-  for (var part = 0; part < ${turn.taps.length * tile.samples}; part++) {
+  for (var part = 0; part < ${parts * tile.samples}; part++) {
     let phase = part / ${tile.samples};
-    let reached = array<bool, ${turn.taps.length}>(${turn.taps.map(({ length }) => length > 0).join(', ')})[phase];
+    let reached = array<bool, ${parts}>(${turn.taps.flatMap(({ length }) => range(tile.vectors).map(() => length > 0)).join(', ')})[phase];
     let n = first_n + part % ${tile.samples};
     if (n >= shape.N) { continue; }
     ${kernel.prepare}
@@ -148,7 +146,7 @@ ${productBlocks(filter, turn, tile).join('\n')}
 }
 `;
   const numbers = [
-    ...SHAPE.map((name) => shape[name]),
+    ...SHAPE.map((name) => ({ ...shape, outputs })[name]),
     across,
     groups,
     ...kernel.extra.map((name) => extra[name]),
@@ -191,41 +189,49 @@ const patchLoad = ({ read }: SimdKernel, i: number): string =>
  * output is summed by itself before it joins the rest: fewer roundings of large numbers.
  */
 function productBlocks(filter: SimdFilter, turn: Turn, tile: Tile): string[] {
-  const { columns } = tile;
+  const { columns, vectors } = tile;
   const all = tile.samples * tile.rows;
-  const high = Math.max(1, Math.floor(16 / columns));
+  const high = Math.max(1, Math.floor(16 / columns / vectors));
   return turn.taps.flatMap((taps, phase) =>
     range(taps.length > 0 ? Math.ceil(all / high) : 0).map((block) => {
       const rows = range(Math.min(high, all - block * high)).map((i) => block * high + i);
-      const sums = rows.flatMap((i) => range(columns).map((j) => i * columns + j));
+      const sums = range(vectors).flatMap((v) =>
+        rows.flatMap((row) =>
+          range(columns).map((j) => (phase * vectors + v) * all * columns + row * columns + j),
+        ),
+      );
       const first = turn.taps.slice(0, phase).flat().length;
       const products = range(filter.channels).map((channel) =>
-        productBlock(filter, turn, tile, { rows, taps, first, channel }),
+        productBlock(filter, turn, tile, { rows, taps, first, phase, channel }),
       );
       const zero = sums.map((i) => `var z${i} = 0.0;`).join(' ');
-      const add = sums.map((i) => `y${phase * all * columns + i} += z${i};`).join(' ');
+      const add = sums.map((i) => `y${i} += z${i};`).join(' ');
       return products.map((product) => `    { ${zero}\n${product}\n    ${add} }`).join('\n');
     }),
   );
+}
+
+interface Block {
+  rows: readonly number[];
+  taps: readonly Tap[];
+  /** how many taps other phases have before these */
+  first: number;
+  phase: number;
+  channel: number;
 }
 
 /** The products of some of a tile's rows with one of the four channels, line by line of the patch. */
 function productBlock(
   { lanes }: SimdFilter,
   { step, patchRows, patchColumns }: Turn,
-  { rows: height, columns }: Tile,
-  {
-    rows,
-    taps,
-    first,
-    channel,
-  }: { rows: readonly number[]; taps: readonly Tap[]; first: number; channel: number },
+  { samples, rows: height, columns, vectors }: Tile,
+  { rows, taps, first, phase, channel }: Block,
 ): string {
   // a tile's rows are those of its samples, one after the other
   const lineOf = (row: number, tap: Tap) =>
     Math.floor(row / height) * patchRows + (row % height) * step[0] + tap.row;
   const all = rows.flatMap((row) =>
-    taps.map((tap, i) => ({ row, tap, w: first + i, line: lineOf(row, tap) })),
+    taps.map((tap, i) => ({ row, tap, w: (first + i) * vectors, line: lineOf(row, tap) })),
   );
   const lines = [...new Set(all.map(({ line }) => line))].sort((a, b) => a - b);
   return lines
@@ -238,10 +244,13 @@ function productBlock(
           const pixel = line * patchColumns + column;
           return `let b${column} = subgroupBroadcast(x${Math.floor(pixel / lanes)}[${channel}], ${pixel % lanes}u);`;
         });
-      const products = here.map(({ row, tap, w }) => {
-        const sums = range(columns).map((j) => `z${row * columns + j} += b${j * step[1] + tap.column} * w;`);
-        return `{ let w = w${w}[${channel}]; ${sums.join(' ')} }`;
-      });
+      const products = here.flatMap(({ row, tap, w }) =>
+        range(vectors).map((v) => {
+          const start = ((phase * vectors + v) * samples * height + row) * columns;
+          const sums = range(columns).map((j) => `z${start + j} += b${j * step[1] + tap.column} * w;`);
+          return `{ let w = w${w + v}[${channel}]; ${sums.join(' ')} }`;
+        }),
+      );
       return `      { ${broadcasts.join(' ')}\n        ${products.join('\n        ')} }`;
     })
     .join('\n');

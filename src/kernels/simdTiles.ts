@@ -28,6 +28,8 @@ export interface Tile {
   samples: number;
   rows: number;
   columns: number;
+  /** outputs of a lane: broadcasts serve them all */
+  vectors: number;
 }
 
 /** How much there is. */
@@ -37,10 +39,12 @@ export interface Extent {
   /** positions of a sample, rows and columns */
   P: number;
   Q: number;
+  /** results per position and phase */
+  outputs: number;
 }
 
 /** Few, so that few kernels are compiled. */
-const TILES: readonly Tile[] = [
+const TILES: readonly Omit<Tile, 'vectors'>[] = [
   [1, 1, 1],
   [1, 3, 3],
   [1, 3, 5],
@@ -56,8 +60,11 @@ const TILES: readonly Tile[] = [
   [2, 4, 4],
   [2, 5, 5],
 ].map(([samples, rows, columns]) => ({ samples, rows, columns }));
-/** Above this many products per channel the loop body leaves the instruction cache and takes seconds to compile. */
-const MAX_PRODUCTS = 512;
+/** Outputs of a lane. With two, a broadcast and a load of the patch serve both; four measured no better. */
+const VECTORS = [1, 2];
+/** More products per channel, or sums, take longer by far to compile and no less to compute. */
+const MAX_PRODUCTS = 900;
+const MAX_SUMS = 200;
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 25;
 /** Cost of loading a texel, in products, by lanes: measured on lavapipe. */
@@ -102,33 +109,40 @@ export function turnOf({ R, S, stride, phases, weights }: SimdFilter, { rows, co
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** Products of a lane with one channel in one turn. */
-const productsOf = ({ taps }: Turn, { samples, rows, columns }: Tile): number =>
-  samples * rows * columns * sum(taps.map(({ length }) => length));
+/** Sums of a lane for one phase. */
+const sumsOf = ({ samples, rows, columns, vectors }: Tile): number => samples * rows * columns * vectors;
 
-/** Work of a lane per texel of channels, in products, counting what hangs over the edge. */
-function costOf(filter: SimdFilter, { N, P, Q }: Extent, tile: Tile): number {
+/** Products of a lane with one channel in one turn. */
+const productsOf = ({ taps }: Turn, tile: Tile): number =>
+  sumsOf(tile) * sum(taps.map(({ length }) => length));
+
+/** Work of all subgroups per texel of channels, in products, counting what hangs over the edge. */
+function costOf(filter: SimdFilter, { N, P, Q, outputs }: Extent, tile: Tile): number {
   const { lanes, channels } = filter;
   const turn = turnOf(filter, tile);
   const patch = tile.samples * turn.patchRows * turn.patchColumns;
-  const loads = sum(turn.taps.map(({ length }) => length)) + Math.ceil(patch / lanes);
+  const loads = tile.vectors * sum(turn.taps.map(({ length }) => length)) + Math.ceil(patch / lanes);
   const work = turn.turns * (channels * (productsOf(turn, tile) + patch) + loads * loadCost(lanes));
-  return Math.ceil(N / tile.samples) * Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns) * work;
+  const tiles = Math.ceil(N / tile.samples) * Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns);
+  return tiles * Math.ceil(outputs / lanes / tile.vectors) * work;
 }
 
 /** The tile with the least work. */
 export function chooseTile(filter: SimdFilter, extent: Extent): Tile {
-  const small = TILES.filter(
-    (tile) =>
-      tile.samples <= extent.N &&
-      (tile.samples * tile.rows * tile.columns === 1 ||
-        productsOf(turnOf(filter, tile), tile) <= MAX_PRODUCTS),
-  );
-  return small.reduce((best, tile) =>
-    costOf(filter, extent, tile) < costOf(filter, extent, best) ? tile : best,
-  );
+  const fits = (tile: Tile): boolean => {
+    const turn = turnOf(filter, tile);
+    const whole = tile.vectors === 1 || extent.outputs % (tile.vectors * filter.lanes) === 0;
+    const small = productsOf(turn, tile) <= MAX_PRODUCTS && turn.taps.length * sumsOf(tile) <= MAX_SUMS;
+    return whole && tile.samples <= extent.N && (small || sumsOf(tile) === 1);
+  };
+  const tiles = VECTORS.flatMap((vectors) => TILES.map((tile) => ({ ...tile, vectors })));
+  return tiles
+    .filter(fits)
+    .reduce((best, tile) => (costOf(filter, extent, tile) < costOf(filter, extent, best) ? tile : best));
 }
 
 /** costOf with the best tile, of a sample by itself. */
-export const convolutionCost = (filter: SimdFilter, { P, Q }: Pick<Extent, 'P' | 'Q'>): number =>
-  costOf(filter, { N: 1, P, Q }, chooseTile(filter, { N: 1, P, Q }));
+export function convolutionCost(filter: SimdFilter, shape: Omit<Extent, 'N'>): number {
+  const extent = { ...shape, N: 1 };
+  return costOf(filter, extent, chooseTile(filter, extent));
+}

@@ -70,7 +70,7 @@ export function winogradPays(lanes: number, shape: Omit<SimdShape, 'N'>): boolea
   const work = C4 * Math.ceil(K4 / lanes) * products + (C4 + K4) * Math.ceil(tiles / lanes) * transform;
   const fits = points * C4 * outputs <= MAX_WEIGHTS;
   const plain = convolutionCost({ lanes, R: 3, S: 3, stride: 1, channels: 4 }, shape);
-  return fits && MARGIN * work < USUAL_BATCH * C4 * Math.ceil(outputs / lanes) * plain;
+  return fits && MARGIN * work < USUAL_BATCH * C4 * plain;
 }
 
 /** What a convolution works on. */
