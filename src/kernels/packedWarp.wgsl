@@ -92,7 +92,7 @@ fn backward_x(
   // the output position that looks exactly at (h,v), and how far from it an output can be to still touch (h,v)
   let determinant = m.xx * m.yy - m.xy * m.yx;
   let centre = vec2f(m.yy * (v - m.x0) - m.xy * (h - m.y0), m.xx * (h - m.y0) - m.yx * (v - m.x0)) / determinant;
-  let reach = vec2f(abs(m.yy) + abs(m.xy), abs(m.xx) + abs(m.yx)) / abs(determinant) + 0.01;
+  let reach = vec2f(abs(m.yy) + abs(m.xy), abs(m.xx) + abs(m.yx)) / abs(determinant) + 0.001;
   let low = max(ceil(centre - reach), vec2f(max(m.x_low, 0.0), max(m.y_low, 0.0)));
   let high = min(floor(centre + reach), vec2f(min(m.x_high, f32(Q)) - 1, min(m.y_high, f32(P)) - 1));
 

@@ -13,11 +13,13 @@ export interface WarpSettings {
   candidates?: number;
 }
 
+/** What packedWarp.wgsl adds to how far an output can be: more than rounding moves a coordinate. */
+export const SLACK = 0.001;
+
 /** Most outputs along a row or a column whose four source pixels include a given one. */
 export function candidatesOf({ xx, xy, yx, yy }: Pick<Warp, 'xx' | 'xy' | 'yx' | 'yy'>): number {
   const determinant = Math.abs(xx * yy - xy * yx);
-  // as packedWarp.wgsl has it
-  const reach = Math.max(Math.abs(yy) + Math.abs(xy), Math.abs(xx) + Math.abs(yx)) / determinant + 0.01;
+  const reach = Math.max(Math.abs(yy) + Math.abs(xy), Math.abs(xx) + Math.abs(yx)) / determinant + SLACK;
   return Math.floor(2 * reach) + 1;
 }
 

@@ -13,7 +13,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
 import { isPacked } from '../kernels/pack.ts';
 import { packedPad, pad } from '../kernels/pad.ts';
-import { candidatesOf, packedWarp, warp } from '../kernels/warp.ts';
+import { candidatesOf, packedWarp, SLACK, warp } from '../kernels/warp.ts';
 import { roundHalfToEven } from '../model/preprocess.ts';
 import { type JitterMode, jitterRanges } from './jitter.ts';
 
@@ -250,10 +250,18 @@ export interface TransformTables {
   maps: Partial<Record<Stage['kind'], Tensor>>;
 }
 
-/** candidatesOf the maps of one kind, whatever is drawn; undefined where the usual number will do: for turns and moves. */
-function candidatesFor(kind: Stage['kind'], { settings, size }: TransformPlan): number | undefined {
-  if (kind !== 'scale') return undefined;
+/** candidatesOf the maps of one kind, whatever is drawn; undefined where the usual number will do. */
+export function candidatesFor(
+  kind: Stage['kind'],
+  { settings, size }: Pick<TransformPlan, 'settings' | 'size'>,
+): number | undefined {
   const frame = paddedFrame(settings, size);
+  if (kind === 'first' || kind === 'second') {
+    // Moved by d n / (n - 1), two outputs see a pixel; the kernel finds them where the fraction is 0 or above the slack.
+    const largest = Math.max(frame, ...settings.scales.map((scale) => scaledFrame(frame, scale).frame));
+    return 1 / largest > 2 * SLACK ? 2 : undefined;
+  }
+  if (kind !== 'scale') return undefined;
   return Math.max(...settings.scales.map((scale) => candidatesOf(localMap(scaling(scale, frame)))));
 }
 

@@ -2,8 +2,17 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { candidatesOf } from '../../src/kernels/warp.ts';
-import { localMap, rotation, SCALES, scaling, translation } from '../../src/visualization/transforms.ts';
+import { candidatesOf, SLACK } from '../../src/kernels/warp.ts';
+import { jitterRanges } from '../../src/visualization/jitter.ts';
+import {
+  ANGLES,
+  candidatesFor,
+  localMap,
+  rotation,
+  SCALES,
+  scaling,
+  translation,
+} from '../../src/visualization/transforms.ts';
 
 const maps = fc
   .record({
@@ -47,4 +56,33 @@ test("the study's maps have three at most, as packedWarp takes without being tol
     translation([3, 1], 248),
   ];
   expect(Math.max(...all.map((map) => candidatesOf(localMap(map))))).toBe(3);
+});
+
+test('of a move, the first two outputs that packedWarp looks at are all that see a pixel', () => {
+  const f = Math.fround;
+  let seen = 0;
+  for (const jitter of [4, 5, 16, 31])
+    for (const mode of ['faithful', 'centered'] as const) {
+      const settings = { jitter, jitterMode: mode, scales: SCALES, angles: ANGLES };
+      for (const kind of ['first', 'second'] as const) {
+        expect(candidatesFor(kind, { settings, size: 224 })).toBe(2);
+        const { least, count } = jitterRanges(jitter, mode)[kind];
+        for (const n of [224 + 2 * jitter, Math.ceil(1.05 * (224 + 2 * jitter))])
+          for (let d = least; d < least + count; d++)
+            for (const start of [0, 60]) {
+              const x0 = f(localMap(translation([d, d], n), [start, start], [start - Math.floor(d), 0]).x0);
+              for (let v = 0; v < 100; v++) {
+                const first = Math.ceil(f(f(v - x0) - f(1 + SLACK)));
+                const weight = (q: number) => Math.max(0, 1 - Math.abs(f(f(q + x0) - v)));
+                expect(weight(first - 1) + weight(first + 2)).toBe(0);
+                expect(weight(first) + weight(first + 1)).toBeCloseTo(1, 4);
+                seen += 1;
+              }
+            }
+      }
+    }
+  expect(seen).toBeGreaterThan(10_000);
+  // too large a picture for that: a fraction could be as small as the slack
+  const settings = { jitter: 4, scales: SCALES, angles: ANGLES };
+  expect(candidatesFor('first', { settings, size: 1000 })).toBeUndefined();
 });
