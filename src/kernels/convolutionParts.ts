@@ -11,7 +11,7 @@ export const OTHER = { nothing: 0, added: 1, addedRectified: 2, mask: 3 };
 /** Where the window of `a` starts, and whether max(a, 0) is added. */
 export type BypassSettings = AddSettings & { rectify: boolean };
 
-/** da: add.wgsl's gradient, in rows of `side` floats per pixel (4 where tensors are packed). */
+/** da: add.wgsl's gradient, of pixels of `side` floats (4 where tensors are packed). */
 export function bypassPass(
   a: Shape,
   y: Shape,
@@ -19,12 +19,14 @@ export function bypassPass(
   side: 1 | 4,
 ): Pass {
   const [, C, H, W] = a;
+  const [pixels, samples] = perElement(a);
+  const sizes = { C, H, W: W / side, P: y[2], Q: y[3] / side, TOP: top, LEFT: left };
   return {
     entryPoint: 'backward_a',
     bindings: ['a', 'dy', 'da'],
-    source: addSource,
-    constants: { C, H, W, P: y[2], Q: y[3], TOP: top, LEFT: side * left, RECTIFY: rectify ? 1 : 0 },
-    invocations: perElement(a),
+    source: side === 4 ? addSource.replace('Element = f32', 'Element = vec4f') : addSource,
+    constants: { ...sizes, RECTIFY: rectify ? 1 : 0 },
+    invocations: [pixels / side, samples],
     flops: elements(y),
   };
 }

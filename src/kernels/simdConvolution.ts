@@ -8,7 +8,8 @@
 //     for every output pixel:          y[pixel] += sum over c and taps of broadcast(patch pixel) * weight[tap]
 //
 // A large filter (the stem's 7x7) is taken one row at a time, as if its rows were channels: the patch then is the
-// tile's rows only, and more sums fit beside it. A tile may span samples (simdTiles.ts).
+// tile's rows only, and more sums fit beside it. A tile may span samples, or be all of a small picture: then no
+// product with its padding is written (simdTiles.ts).
 //
 // The text depends on filter, stride and tile alone; sizes are read from `shape`, so that few kernels serve all
 // layers and windows: compiling one takes the driver about a second. The same loop computes the gradient of x: a
@@ -22,6 +23,7 @@ import {
   chooseTile,
   type Extent,
   type SimdFilter,
+  seen,
   type Tap,
   type Tile,
   type Turn,
@@ -30,13 +32,8 @@ import {
 
 /** What the kernel reads while it runs, in the order of SHAPE; of `outputs` it is told a lane's share. */
 export interface SimdShape extends Extent {
-  /** planes of texels, rows and columns of what is read, [N,C4,H,W,4] */
+  /** planes of texels of what is read, [N,C4,H,W,4] */
   C4: number;
-  H: number;
-  W: number;
-  /** the first position's first tap is at row -top and column -left */
-  top: number;
-  left: number;
   /** 1: read max(x, 0) */
   rectify: number;
 }
@@ -82,7 +79,7 @@ export function simdConvolution(
 ): SimdText & { shape: number[] } {
   const { lanes } = filter;
   const tile = chooseTile(filter, shape);
-  const turn = turnOf(filter, tile);
+  const turn = turnOf(filter, shape, tile);
   const loads = range(Math.ceil((tile.samples * turn.patchRows * turn.patchColumns) / lanes));
   const positions = tile.samples * tile.rows * tile.columns;
   const parts = turn.taps.length * tile.vectors;
@@ -90,6 +87,7 @@ export function simdConvolution(
   const across = Math.ceil(shape.Q / tile.columns);
   const outputs = shape.outputs / tile.vectors;
   const groups = Math.ceil(outputs / lanes);
+  const told = { outputs, top: shape.top - turn.without[0], left: shape.left - turn.without[1] };
   const names = [...SHAPE, 'across', 'groups', ...kernel.extra];
   const source = `enable subgroups;
 struct Shape { ${names.map((name) => `${name} : i32`).join(', ')} }
@@ -146,7 +144,7 @@ ${productBlocks(filter, turn, tile).join('\n')}
 }
 `;
   const numbers = [
-    ...SHAPE.map((name) => ({ ...shape, outputs })[name]),
+    ...SHAPE.map((name) => ({ ...shape, ...told })[name]),
     across,
     groups,
     ...kernel.extra.map((name) => extra[name]),
@@ -223,22 +221,29 @@ interface Block {
 /** The products of some of a tile's rows with one of the four channels, line by line of the patch. */
 function productBlock(
   { lanes }: SimdFilter,
-  { step, patchRows, patchColumns }: Turn,
+  turn: Turn,
   { samples, rows: height, columns, vectors }: Tile,
   { rows, taps, first, phase, channel }: Block,
 ): string {
+  const { patchRows, patchColumns } = turn;
   // a tile's rows are those of its samples, one after the other
-  const lineOf = (row: number, tap: Tap) =>
-    Math.floor(row / height) * patchRows + (row % height) * step[0] + tap.row;
   const all = rows.flatMap((row) =>
-    taps.map((tap, i) => ({ row, tap, w: (first + i) * vectors, line: lineOf(row, tap) })),
+    taps.flatMap((tap, i) => {
+      const line = seen(turn, 0, row % height, tap);
+      if (line === undefined) return [];
+      return [{ row, tap, w: (first + i) * vectors, line: Math.floor(row / height) * patchRows + line }];
+    }),
   );
   const lines = [...new Set(all.map(({ line }) => line))].sort((a, b) => a - b);
   return lines
     .map((line) => {
       const here = all.filter((product) => product.line === line).sort((a, b) => a.tap.column - b.tap.column);
-      const seen = range(columns).flatMap((j) => here.map(({ tap }) => j * step[1] + tap.column));
-      const broadcasts = [...new Set(seen)]
+      const columnsOf = (tap: Tap) =>
+        range(columns).flatMap((j) => {
+          const column = seen(turn, 1, j, tap);
+          return column === undefined ? [] : [{ j, column }];
+        });
+      const broadcasts = [...new Set(here.flatMap(({ tap }) => columnsOf(tap).map(({ column }) => column)))]
         .sort((a, b) => a - b)
         .map((column) => {
           const pixel = line * patchColumns + column;
@@ -247,7 +252,7 @@ function productBlock(
       const products = here.flatMap(({ row, tap, w }) =>
         range(vectors).map((v) => {
           const start = ((phase * vectors + v) * samples * height + row) * columns;
-          const sums = range(columns).map((j) => `z${start + j} += b${j * step[1] + tap.column} * w;`);
+          const sums = columnsOf(tap).map(({ j, column }) => `z${start + j} += b${column} * w;`);
           return `{ let w = w${w + v}[${channel}]; ${sums.join(' ')} }`;
         }),
       );

@@ -30,12 +30,20 @@ export interface Tile {
   columns: number;
   /** outputs of a lane: broadcasts serve them all */
   vectors: number;
+  /** it is all of a small picture, and its text leaves out the products with padding */
+  whole: boolean;
 }
 
 /** How much there is. */
 export interface Extent {
   /** samples */
   N: number;
+  /** rows and columns of what is read */
+  H: number;
+  W: number;
+  /** the first position's first tap is at row -top and column -left */
+  top: number;
+  left: number;
   /** positions of a sample, rows and columns */
   P: number;
   Q: number;
@@ -44,7 +52,7 @@ export interface Extent {
 }
 
 /** Few, so that few kernels are compiled. */
-const TILES: readonly Omit<Tile, 'vectors'>[] = [
+const TILES: readonly Pick<Tile, 'samples' | 'rows' | 'columns'>[] = [
   [1, 1, 1],
   [1, 3, 3],
   [1, 3, 5],
@@ -60,6 +68,9 @@ const TILES: readonly Omit<Tile, 'vectors'>[] = [
   [2, 4, 4],
   [2, 5, 5],
 ].map(([samples, rows, columns]) => ({ samples, rows, columns }));
+/** Samples of a tile that is all of a picture of at most so many positions. */
+const WHOLE_SAMPLES = [1, 2, 4, 8];
+const MAX_WHOLE = 100;
 /** Outputs of a lane. With two, a broadcast and a load of the patch serve both; four measured no better. */
 const VECTORS = [1, 2];
 /** More products per channel, or sums, take longer by far to compile and no less to compute. */
@@ -82,6 +93,8 @@ export interface Turn {
   step: readonly [number, number];
   /** from one row or column of the patch to the next in x */
   spread: readonly [number, number];
+  /** rows and columns of padding that the patch leaves out */
+  without: readonly [number, number];
   /** of one sample */
   patchRows: number;
   patchColumns: number;
@@ -90,7 +103,7 @@ export interface Turn {
 const allTaps = (R: number, S: number): Tap[] =>
   Array.from({ length: R * S }, (_, i) => ({ weight: i, row: Math.floor(i / S), column: i % S }));
 
-export function turnOf({ R, S, stride, phases, weights }: SimdFilter, { rows, columns }: Tile): Turn {
+export function turnOf({ R, S, stride, phases, weights }: SimdFilter, extent: Extent, tile: Tile): Turn {
   const apart = !phases && R * S > MAX_TAPS;
   const turnRows = apart ? 1 : R;
   // where one row of taps looks at every stride-th row only, the patch has no others
@@ -102,9 +115,16 @@ export function turnOf({ R, S, stride, phases, weights }: SimdFilter, { rows, co
     weights: apart ? S : (weights ?? R * S),
     step,
     spread,
-    patchRows: (rows - 1) * step[0] + turnRows,
-    patchColumns: (columns - 1) * step[1] + S,
+    without: tile.whole ? [extent.top, extent.left] : [0, 0],
+    patchRows: tile.whole ? extent.H : (tile.rows - 1) * step[0] + turnRows,
+    patchColumns: tile.whole ? extent.W : (tile.columns - 1) * step[1] + S,
   };
+}
+
+/** The row (axis 0) or column (1) of the patch that a tap of position i sees; undefined for padding that it leaves out. */
+export function seen({ step, without, patchRows, patchColumns }: Turn, axis: 0 | 1, i: number, tap: Tap) {
+  const at = i * step[axis] + (axis === 0 ? tap.row : tap.column) - without[axis];
+  return at >= 0 && at < (axis === 0 ? patchRows : patchColumns) ? at : undefined;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -113,13 +133,19 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 const sumsOf = ({ samples, rows, columns, vectors }: Tile): number => samples * rows * columns * vectors;
 
 /** Products of a lane with one channel in one turn. */
-const productsOf = ({ taps }: Turn, tile: Tile): number =>
-  sumsOf(tile) * sum(taps.map(({ length }) => length));
+function productsOf(turn: Turn, { samples, rows, columns, vectors, whole }: Tile): number {
+  const taps = turn.taps.flat();
+  if (!whole) return samples * rows * columns * vectors * taps.length;
+  const along = (axis: 0 | 1, count: number, tap: Tap) =>
+    Array.from({ length: count }, (_, i) => seen(turn, axis, i, tap)).filter((at) => at !== undefined).length;
+  return samples * vectors * sum(taps.map((tap) => along(0, rows, tap) * along(1, columns, tap)));
+}
 
 /** Work of all subgroups per texel of channels, in products, counting what hangs over the edge. */
-function costOf(filter: SimdFilter, { N, P, Q, outputs }: Extent, tile: Tile): number {
+function costOf(filter: SimdFilter, extent: Extent, tile: Tile): number {
   const { lanes, channels } = filter;
-  const turn = turnOf(filter, tile);
+  const { N, P, Q, outputs } = extent;
+  const turn = turnOf(filter, extent, tile);
   const patch = tile.samples * turn.patchRows * turn.patchColumns;
   const loads = tile.vectors * sum(turn.taps.map(({ length }) => length)) + Math.ceil(patch / lanes);
   const work = turn.turns * (channels * (productsOf(turn, tile) + patch) + loads * loadCost(lanes));
@@ -127,16 +153,24 @@ function costOf(filter: SimdFilter, { N, P, Q, outputs }: Extent, tile: Tile): n
   return tiles * Math.ceil(outputs / lanes / tile.vectors) * work;
 }
 
+/** Tiles of a few sizes, and all of a picture with padding where it is small. */
+function tilesFor({ R, S, stride }: SimdFilter, { P, Q, H, W, top, left }: Extent): Tile[] {
+  const padded = top > 0 || left > 0 || P + R - 1 - top > H || Q + S - 1 - left > W;
+  const small = stride === 1 && R * S <= MAX_TAPS && padded && P * Q <= MAX_WHOLE;
+  const whole = small ? WHOLE_SAMPLES.map((samples) => ({ samples, rows: P, columns: Q, whole: true })) : [];
+  const tiles = [...TILES.map((tile) => ({ ...tile, whole: false })), ...whole];
+  return VECTORS.flatMap((vectors) => tiles.map((tile) => ({ ...tile, vectors })));
+}
+
 /** The tile with the least work. */
 export function chooseTile(filter: SimdFilter, extent: Extent): Tile {
   const fits = (tile: Tile): boolean => {
-    const turn = turnOf(filter, tile);
-    const whole = tile.vectors === 1 || extent.outputs % (tile.vectors * filter.lanes) === 0;
+    const turn = turnOf(filter, extent, tile);
+    const divides = tile.vectors === 1 || extent.outputs % (tile.vectors * filter.lanes) === 0;
     const small = productsOf(turn, tile) <= MAX_PRODUCTS && turn.taps.length * sumsOf(tile) <= MAX_SUMS;
-    return whole && tile.samples <= extent.N && (small || sumsOf(tile) === 1);
+    return divides && tile.samples <= extent.N && (small || sumsOf(tile) === 1);
   };
-  const tiles = VECTORS.flatMap((vectors) => TILES.map((tile) => ({ ...tile, vectors })));
-  return tiles
+  return tilesFor(filter, extent)
     .filter(fits)
     .reduce((best, tile) => (costOf(filter, extent, tile) < costOf(filter, extent, best) ? tile : best));
 }

@@ -12,7 +12,7 @@
 import { type Shape, TEXELS_PER_ROW } from './op.ts';
 import { loadCost, type SimdFilter, type Tile as Tiles } from './simdTiles.ts';
 
-type Tile = Omit<Tiles, 'samples' | 'vectors'>;
+type Tile = Pick<Tiles, 'rows' | 'columns'>;
 
 /** What the kernels read while they run, in the order of SHAPE. x is [N,C4,H,W,4], dy [N,K4,P,Q,4], dw [K,C,R,S]. */
 export interface WeightGradientShape {

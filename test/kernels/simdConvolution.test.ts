@@ -26,13 +26,13 @@ const kernel: SimdKernel = {
 };
 
 /** 3 channels of 6 x 6 to 10 of 3 x 3, with a 2 x 2 filter of stride 2 on 8 lanes: tiles of 3 x 3. */
-const small: [SimdFilter, SimdShape] = [
+const example: [SimdFilter, SimdShape] = [
   { lanes: 8, R: 2, S: 2, stride: 2, channels: 3 },
   { N: 1, C4: 1, H: 6, W: 6, P: 3, Q: 3, top: 0, left: 0, outputs: 10, rectify: 1 },
 ];
 
 test('one case reads as in test/fixtures/simdConvolution.wgsl', () => {
-  const { source } = simdConvolution(...small, kernel, {});
+  const { source } = simdConvolution(...example, kernel, {});
   if (process.env.UPDATE_FIXTURES) writeFileSync(FIXTURE, source);
   expect(source).toBe(readFileSync(FIXTURE, 'utf8'));
 });
@@ -45,13 +45,15 @@ const filters = fc.record({
   channels: fc.integer({ min: 1, max: 4 }),
 });
 const size = fc.integer({ min: 1, max: 130 });
+/** Pictures that a tile can be all of, with padding. */
+const small = fc.integer({ min: 1, max: 10 });
 const shapes = fc.record({
   N: fc.integer({ min: 1, max: 9 }),
   C4: size,
-  H: size,
-  W: size,
-  P: size,
-  Q: size,
+  H: fc.oneof(size, small),
+  W: fc.oneof(size, small),
+  P: fc.oneof(size, small),
+  Q: fc.oneof(size, small),
   top: fc.integer({ min: -9, max: 9 }),
   left: fc.integer({ min: -9, max: 9 }),
   outputs: fc.oneof(size, fc.constantFrom(8, 16, 32, 64, 128)),
@@ -75,23 +77,39 @@ function loopOf(source: string): { products: number; turns: number } {
 }
 
 test('a tile has few enough sums and products, or is one position', () => {
+  let wholes = 0;
   fc.assert(
     fc.property(filters, shapes, (filter, shape) => {
-      const { samples, rows, columns, vectors } = chooseTile(filter, shape);
+      const { samples, rows, columns, vectors, whole } = chooseTile(filter, shape);
       const { products, turns } = loopOf(simdConvolution(filter, shape, kernel, {}).source);
       const sums = samples * rows * columns * vectors;
-      expect(products * turns).toBe(sums * filter.R * filter.S);
+      // products with padding are left out where a tile is a whole picture
+      const along = (positions: number, taps: number, before: number, size: number) => {
+        let count = 0;
+        for (let i = 0; i < positions; i++)
+          for (let tap = 0; tap < taps; tap++) {
+            const at = i * filter.stride + tap - before;
+            if (!whole || (at >= 0 && at < size)) count += 1;
+          }
+        return count;
+      };
+      const down = along(rows, filter.R, shape.top, shape.H);
+      const across = along(columns, filter.S, shape.left, shape.W);
+      expect(products * turns).toBe(samples * vectors * down * across);
+      if (whole) expect([rows, columns]).toEqual([shape.P, shape.Q]);
+      wholes += whole ? 1 : 0;
       expect(sums).toBeLessThanOrEqual(MAX_SUMS);
       if (sums > 1) expect(products).toBeLessThanOrEqual(MAX_PRODUCTS);
     }),
     { numRuns: 500 },
   );
+  expect(wholes).toBeGreaterThan(10);
 });
 
 test('tiles cover every result once', () => {
   fc.assert(
     fc.property(filters, shapes, (filter, shape) => {
-      const { samples, rows, columns, vectors } = chooseTile(filter, shape);
+      const { samples, rows, columns, vectors, whole } = chooseTile(filter, shape);
       const {
         source,
         workgroups,
@@ -111,7 +129,8 @@ test('tiles cover every result once', () => {
         .map((field) => field.split(' ')[0]);
       expect(fields.length).toBe(numbers.length);
       const of = Object.fromEntries(fields.map((field, i) => [field, numbers[i]]));
-      expect(of).toMatchObject({ ...shape, outputs: shape.outputs / vectors });
+      const told = whole ? { top: 0, left: 0 } : {};
+      expect(of).toMatchObject({ ...shape, ...told, outputs: shape.outputs / vectors });
       // a lane's outputs are so far apart, and the loop over parts meets them all
       if (vectors > 1) expect(of.outputs % filter.lanes).toBe(0);
       expect(source).toContain(`part < ${vectors * samples};`);

@@ -45,7 +45,7 @@ export const simdFaults = [
         'Math.sqrt(norm.variance[k])',
       ],
       ['not turned', 'fusedWeights.ts', 'a + stride * (rows - 1 - i)', 'a + stride * i'],
-      ['wrong comparison', 'add.wgsl', 'select(0.0, d, a[i] > 0.0)', 'select(0.0, d, a[i] >= 0.0)'],
+      ['wrong comparison', 'add.wgsl', 'd, a[i] > Element())', 'd, a[i] >= Element())'],
       ['off by one', 'convolutionParts.ts', 'top: rows - 1 - u,', 'top: rows - u,'],
       [
         'off by one',
@@ -53,7 +53,7 @@ export const simdFaults = [
         'Math.floor((W - 1 + left) / stride) - v + 1',
         'Math.floor((W - 1 + left) / stride) - v',
       ],
-      ['missing factor', 'convolutionParts.ts', 'LEFT: side * left', 'LEFT: left'],
+      ['missing factor', 'convolutionParts.ts', 'Q: y[3] / side', 'Q: y[3]'],
     ],
   },
   {
@@ -79,8 +79,8 @@ export const simdFaults = [
       [
         'wrong constant',
         'simdConvolution.ts',
-        'row += ${turn.weights} * shape.outputs;',
-        'row += ${turn.weights - 1} * shape.outputs;',
+        'row += ${turn.weights * tile.vectors} * shape.outputs;',
+        'row += ${turn.weights * tile.vectors - 1} * shape.outputs;',
       ],
       [
         'missing step',
@@ -88,15 +88,15 @@ export const simdFaults = [
         "'}\\n    ' : ''}plane += shape.H * shape.W;",
         "'}\\n    ' : ''}",
       ],
-      [
-        'swapped operands',
-        'simdConvolution.ts',
-        'b${j * step[1] + tap.column} * w',
-        'b${j * step[0] + tap.column} * w',
-      ],
-      ['wrong row', 'simdConvolution.ts', '(row % height) * step[0] + tap.row', '(row % height) + tap.row'],
-      ['missing accumulate', 'simdConvolution.ts', 'z${row * columns + j} += b', 'z${row * columns + j} = b'],
-      ['missing accumulate', 'simdConvolution.ts', 'columns + i} += z${i};', 'columns + i} = z${i};'],
+      ['swapped operands', 'simdTiles.ts', 'i * step[axis]', 'i * step[0]'],
+      ['wrong row', 'simdConvolution.ts', 'seen(turn, 0, row % height, tap)', 'seen(turn, 0, row, tap)'],
+      ['padding counted', 'simdTiles.ts', '- without[axis];', ';'],
+      ['padding twice', 'simdConvolution.ts', 'left: shape.left - turn.without[1]', 'left: shape.left'],
+      ['wrong weight', 'simdConvolution.ts', 'weight * tile.vectors + v', 'weight + v'],
+      ['wrong weight', 'simdConvolution.ts', 'w${w + v}[${channel}]', 'w${w}[${channel}]'],
+      ['wrong output', 'simdConvolution.ts', '((phase * vectors + v) * samples', '((phase + v) * samples'],
+      ['missing accumulate', 'simdConvolution.ts', 'z${start + j} += b', 'z${start + j} = b'],
+      ['missing accumulate', 'simdConvolution.ts', 'y${i} += z${i};', 'y${i} = z${i};'],
       [
         'off by one',
         'simdConvolution.ts',
