@@ -63,6 +63,8 @@ const TILES: readonly Pick<Tile, 'samples' | 'rows' | 'columns'>[] = [
   [1, 6, 6],
   [1, 5, 7],
   [1, 7, 7],
+  [1, 5, 10],
+  [1, 8, 8],
   [8, 1, 1],
   [4, 3, 3],
   [2, 4, 4],
@@ -74,7 +76,7 @@ const MAX_WHOLE = 100;
 /** Outputs of a lane. With two, a broadcast and a load of the patch serve both; four measured no better. */
 const VECTORS = [1, 2];
 /** More products per channel, or sums, take longer by far to compile and no less to compute. */
-const MAX_PRODUCTS = 900;
+const MAX_PRODUCTS = 1024;
 const MAX_SUMS = 200;
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 25;

@@ -63,7 +63,7 @@ const shapes = fc.record({
 /** What fits the registers: sums of one subgroup. */
 const MAX_SUMS = 200;
 /** What fits the instruction cache: products of one turn of the loop. */
-const MAX_PRODUCTS = 900;
+const MAX_PRODUCTS = 1024;
 
 /** Products in the body of the loop with one of its channels, and how many turns it takes per channel. */
 function loopOf(source: string): { products: number; turns: number } {
