@@ -11,8 +11,8 @@
 // tile's rows only, and more sums fit beside it. A tile may span samples, or be all of a small picture: then no
 // product with its padding is written (simdTiles.ts).
 //
-// The text depends on filter, stride and tile alone; sizes are read from `shape`, so that few kernels serve all
-// layers and windows: compiling one takes the driver about a second. The same loop computes the gradient of x: a
+// The text depends on filter, stride and tile alone; sizes are read from `shape` (but where a tile is a whole picture), so
+// that few kernels serve all layers and windows: compiling one takes the driver about a second. The same loop computes the gradient of x: a
 // stride-1 convolution of dy with stride^2 results per position, its phases, each with the taps that reach it. They
 // are outputs of their own, or, where a lane has channels enough without, sums of the same lane (see fusedConv.ts).
 // test/fixtures/simdConvolution.wgsl is what comes out for one case.

@@ -1,5 +1,6 @@
 // What a subgroup of simdConvolution.ts works on at a time, and which choice costs least. A subgroup computes a tile of
-// pixels, of several samples where pictures are small: what it loads of the weights serves them all.
+// pixels, of several samples where pictures are small: what it loads of the weights serves them all. It does so for one
+// or two outputs per lane: what it loads of the picture serves both. A tile that is all of a picture multiplies no padding.
 
 /** One product of an output: weight `weight` of the table, with the pixel at (row, column) of the patch it sees. */
 export interface Tap {
