@@ -94,7 +94,7 @@ export const simdFaults = [
       ['padding twice', 'simdConvolution.ts', 'left: shape.left - turn.without[1]', 'left: shape.left'],
       ['wrong weight', 'simdConvolution.ts', 'weight * tile.vectors + v', 'weight + v'],
       ['wrong weight', 'simdConvolution.ts', 'w${w + v}[${channel}]', 'w${w}[${channel}]'],
-      ['wrong output', 'simdConvolution.ts', '((phase * vectors + v) * samples', '((phase + v) * samples'],
+      ['wrong output', 'simdConvolution.ts', 'shape.outputs / tile.vectors;', 'shape.outputs;'],
       ['missing accumulate', 'simdConvolution.ts', 'z${start + j} += b', 'z${start + j} = b'],
       ['missing accumulate', 'simdConvolution.ts', 'y${i} += z${i};', 'y${i} = z${i};'],
       [

@@ -103,6 +103,8 @@ export const FEW: readonly FusedShape[] = [
   },
   { x: [8, 5, 5, 5], filter: [24, 1, 1], stride: 2, bypass: { size: [4, 6], offset: [1, 2] } },
   { x: [1, 20, 3, 3], filter: [16, 3, 3], pad: 1, rectify: true, bypass: { rectify: true }, zeros: true },
+  // back, a lane has four phases of two channels
+  { x: [1, 64, 5, 5], filter: [16, 3, 3], stride: 2, pad: 1 },
 ];
 
 const bypassOf = (size: Pair, offset: Pair, rectify = false) => ({ size, offset, rectify });
