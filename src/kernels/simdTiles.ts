@@ -136,9 +136,8 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 const sumsOf = ({ samples, rows, columns, vectors }: Tile): number => samples * rows * columns * vectors;
 
 /** Products of a lane with one channel in one turn. */
-function productsOf(turn: Turn, { samples, rows, columns, vectors, whole }: Tile): number {
+function productsOf(turn: Turn, { samples, rows, columns, vectors }: Tile): number {
   const taps = turn.taps.flat();
-  if (!whole) return samples * rows * columns * vectors * taps.length;
   const along = (axis: 0 | 1, count: number, tap: Tap) =>
     Array.from({ length: count }, (_, i) => seen(turn, axis, i, tap)).filter((at) => at !== undefined).length;
   return samples * vectors * sum(taps.map((tap) => along(0, rows, tap) * along(1, columns, tap)));
