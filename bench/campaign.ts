@@ -37,7 +37,7 @@ export async function campaignChild(text: string): Promise<void> {
   const { weights: path, units: list, steps, batch } = JSON.parse(text) as Request;
   const { weights, network } = await openWeights(path);
   const opened = Date.now();
-  await withGpu(weights, async (gpu, parameters) => {
+  await withGpu({ network, weights }, async (gpu, parameters) => {
     const report: CampaignReport = {
       opened,
       device: Date.now(),

@@ -7,8 +7,10 @@ import { createTensor, createTexture, type Tensor } from '../src/engine/tensor.t
 import { conv2d } from '../src/kernels/conv2d.ts';
 import { fusedConv } from '../src/kernels/fusedConv.ts';
 import { packConvolution } from '../src/kernels/fusedWeights.ts';
+import type { Shape } from '../src/kernels/op.ts';
 import { packedShape } from '../src/kernels/pack.ts';
 import { type Array64, zeros } from '../src/kernels/reference.ts';
+import { halfToNumber, numberToHalf } from '../src/model/elements.ts';
 import { randomArray } from '../test/support/arrays.ts';
 import { sampledConv2d, sampledConv2dBackwardX, sampleOf } from '../test/support/sampledConv.ts';
 import document from './cases.json';
@@ -20,12 +22,13 @@ const { convolutions } = document.kernels;
 
 export type ConvolutionRow = (typeof convolutions)[number];
 
-/** Arrays of a convolution and what float64 makes of them, forward and backward. */
-function convolutionData({ name, N, C, size, K, filter, stride, pad }: ConvolutionRow) {
+/** Arrays of a convolution and what float64 makes of them, forward and backward. Weights for float16 are halves. */
+function convolutionData({ float16 }: Gpu, { name, N, C, size, K, filter, stride, pad }: ConvolutionRow) {
   const settings = { stride, pad: [pad, pad, pad, pad] as const };
   const rows = Math.floor((size + 2 * pad - filter) / stride) + 1;
   const x = randomArray(`${name} x`, [N, C, size, size]);
   const w = randomArray(`${name} w`, [K, C, filter, filter]);
+  if (float16) w.data = w.data.map((value) => halfToNumber(numberToHalf(value)));
   const dy = randomArray(`${name} dy`, [N, K, rows, rows]);
   const at = [dy, x].map(({ shape }) => sampleOf(name, shape, SAMPLED));
   const expected = [
@@ -40,9 +43,13 @@ function packedWeights(gpu: Gpu, { shape, data }: Array64, stride: number): Reco
   const [ones, zeroes] = [1, 0].map((value) => new Array<number>(shape[0]).fill(value));
   const norm = { gamma: ones, beta: zeroes, mean: zeroes, variance: ones, eps: 0 };
   const { w, v, bias } = packConvolution(data, shape, stride, norm);
+  const texture = (label: string, table: { shape: Shape; data: Float32Array }) =>
+    gpu.float16
+      ? createTexture(gpu, label, table.shape, Uint16Array.from(table.data, numberToHalf), 'f16')
+      : createTexture(gpu, label, table.shape, table.data);
   return {
-    w: createTexture(gpu, 'packed', w.shape, w.data),
-    v: createTexture(gpu, 'packed for the gradient', v.shape, v.data),
+    w: texture('packed', w),
+    v: texture('packed for the gradient', v),
     bias: createTensor(gpu, 'bias', [bias.length], { data: bias }),
   };
 }
@@ -65,7 +72,7 @@ export function packed({ shape, data }: Array64): Array64 {
 
 /** The cases of a convolution, those of the fused version where the adapter has SIMD lanes. */
 export function convolution(gpu: Gpu, row: ConvolutionRow): KernelGroup {
-  const { settings, arrays, expected } = convolutionData(row);
+  const { settings, arrays, expected } = convolutionData(gpu, row);
   const tensors = upload(gpu, { x: arrays.x, w: arrays.w, dy: arrays.dy }, 'x');
   const { x, w, dy } = tensors;
   const plain = new Tape();
@@ -93,7 +100,8 @@ function fusedCases(
   const filter = [row.C, row.filter, row.filter] as const;
   const tape = new Tape();
   const { x, dy } = activations;
-  const y = tape.apply(fusedConv, { x, ...weights }, { ...settings, filter, rectify: false, lanes });
+  const { float16 } = gpu;
+  const y = tape.apply(fusedConv, { x, ...weights }, { ...settings, filter, rectify: false, lanes, float16 });
   const shapes = [arrays.dy.shape, arrays.x.shape];
   const cases = passesOf(gpu, tape, y, dy, x).map((pass, i): KernelCase => {
     const { values, indices } = expected[i];

@@ -5,12 +5,12 @@ import type { Gpu } from '../src/engine/device.ts';
 import { submit } from '../src/engine/plan.ts';
 import { errorOverRms } from '../src/engine/selfTest.ts';
 import type { Dispatch } from '../src/engine/tape.ts';
-import { BYTES_PER_ELEMENT, destroy, read } from '../src/engine/tensor.ts';
+import { destroy, read } from '../src/engine/tensor.ts';
 import { Parameters } from '../src/model/parameters.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { KernelCase } from './kernelCase.ts';
 import { kernelGroups } from './kernelCases.ts';
-import { NETWORK_BOUNDS, validateNetwork } from './networkBench.ts';
+import { networkBounds, validateNetwork } from './networkBench.ts';
 import { networkCases, referenceOfNetwork } from './networkCase.ts';
 import { convolutionFlops } from './networkFiles.ts';
 import { setUp } from './networkOurs.ts';
@@ -85,7 +85,7 @@ async function benchKernel(
 /** Bytes of all tensors that a dispatch binds. */
 function bytesOf({ pass, operands }: Dispatch): number {
   const tensors = new Set(pass.bindings.map((binding) => operands[binding]));
-  return [...tensors].reduce((sum, { size }) => sum + size * BYTES_PER_ELEMENT, 0);
+  return [...tensors].reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function ratesOf({ ms, cpuMs }: PlanTime, flops: number, bytes: number, ceilings: Ceilings) {
@@ -119,8 +119,10 @@ async function benchConvolutions(
   const shape = [batch, 3, networkCases.size, networkCases.size];
   try {
     const found = await subject.results();
-    const { valid, gradient } = validateNetwork(row, referenceOfNetwork(cache, network, weights, row), found);
-    const validation = { valid, error: gradient!, bound: NETWORK_BOUNDS.gradient };
+    const bounds = networkBounds(gpu);
+    const expected = referenceOfNetwork(cache, network, weights, row);
+    const { valid, gradient } = validateNetwork(row, expected, found, bounds);
+    const validation = { valid, error: gradient!, bound: bounds.gradient };
     if (!valid) return { name, shape, validation };
     const plan = await subject.convolutions();
     try {

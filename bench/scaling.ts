@@ -111,7 +111,7 @@ export async function scalingCommand(options: ScalingCommand, root: string): Pro
   const { weights: path, units = defaults.units, seconds, chart, out } = options;
   const names = options.taps.length > 0 ? options.taps : defaults.taps;
   const { weights, network } = await openWeights(path);
-  await withGpu(weights, async (gpu, parameters) => {
+  await withGpu({ network, weights }, async (gpu, parameters) => {
     const context = { gpu, network, parameters };
     const cases = {
       units: units.map((count) => caseOf(context, defaults.tap, count)),

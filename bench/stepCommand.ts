@@ -54,7 +54,7 @@ type OnRow = (row: StepRow) => void;
 async function inNode(options: StepCommand, root: string, begin: Begin, onRow: OnRow): Promise<void> {
   const { weights: path, against, python, torchDevice } = options;
   const { weights, network } = await openWeights(path);
-  await withGpu(weights, async (gpu, parameters) => {
+  await withGpu({ network, weights }, async (gpu, parameters) => {
     const script = join(root, 'bench/pytorch/step.py');
     const pytorch = against ? new PyTorch(python, script, path, torchDevice) : undefined;
     try {

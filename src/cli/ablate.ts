@@ -198,7 +198,7 @@ async function measure(
     await writeAtomically(partial, `${JSON.stringify({ settings: recorded, passes })}\n`);
   };
   const source = { images: files.at, known: new Map(Object.entries(passes)), onPass, onProgress };
-  const { ablation, adapter } = await withGpu(weights, async (gpu, parameters) => {
+  const { ablation, adapter } = await withGpu({ network, weights }, async (gpu, parameters) => {
     const measured = await measureAblation({ gpu, network, parameters }, settings, source);
     return { ablation: measured, adapter: gpu.adapter };
   });

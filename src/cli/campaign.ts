@@ -88,7 +88,7 @@ async function makeImages(
     progress.unit();
   };
   const inNode = () =>
-    withGpu(weights, async (gpu, parameters) => {
+    withGpu({ network, weights }, async (gpu, parameters) => {
       const context = { gpu, network, parameters, signal, onProgress };
       await visualizeImages(context, waiting, options, (result) => onImage(result, gpu.adapter));
       return gpu.adapter;

@@ -181,7 +181,7 @@ async function measureAll(
   };
   const places = [...writers.keys()];
   const inNode = () =>
-    withGpu(weights, async (gpu, parameters) => {
+    withGpu({ network, weights }, async (gpu, parameters) => {
       const context = { gpu, network, parameters };
       for await (const batch of collectActivations(context, places, source(), options.batch))
         await onBatch(batch);

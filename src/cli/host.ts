@@ -2,6 +2,7 @@
 // they come before the command: `streamscope --host chrome verify`.
 
 import { type Command, Option } from 'commander';
+import { float16Asked } from '#gpu';
 import { StreamscopeError } from '../error.ts';
 
 export interface HostOptions {
@@ -22,7 +23,14 @@ export function addHost(program: Command, inChrome: readonly string[] = IN_CHROM
     .option('--chrome <program>', 'the browser for --host chrome (default: the first on PATH)')
     .hook('preAction', (_, command) => {
       const { host } = command.optsWithGlobals<HostOptions>();
-      if (host !== 'chrome' || inChrome.includes(command.name())) return;
+      if (host !== 'chrome') return;
+      if (float16Asked())
+        throw new StreamscopeError(
+          'usage',
+          'STREAMSCOPE_FLOAT16 is 1, but pages store float32 weights.',
+          'Unset it, or leave --host out.',
+        );
+      if (inChrome.includes(command.name())) return;
       throw new StreamscopeError(
         'usage',
         `${command.name()} does not run in Chrome.`,

@@ -101,7 +101,7 @@ async function measureOnHost(
     const activations = { I: file('I'), B: file('B'), O: file('O') };
     return measureInChrome({ ...options, weights: path }, block, sources, activations, onProgress, signal);
   }
-  return withGpu(weights, async (gpu, parameters) => {
+  return withGpu({ network, weights }, async (gpu, parameters) => {
     const context = { gpu, network, parameters };
     const measured = await measureBlock(context, weights, block, sources, { onProgress, signal });
     return { measured, adapter: gpu.adapter };

@@ -80,6 +80,6 @@ function anotherNetwork(
   return new StreamscopeError(
     'usage',
     `${run} is a run of ${named(before.network, before.weightsSha256)}, expected ${named(network, weightsSha256)}.`,
-    'A run folder holds one network. Choose another folder with --out, or the weights it was begun with.',
+    'A run folder holds one network. Choose another folder with --out, or the weights it was begun with (STREAMSCOPE_FLOAT16=1 makes others of them).',
   );
 }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { float16Asked } from '#gpu';
 import { type Golden, type Goldens, passes, type Row, verify as verifyRows } from '../analysis/verify.ts';
 import { StreamscopeError } from '../error.ts';
 import { parseNpy } from '../model/npy.ts';
@@ -101,7 +102,9 @@ export async function verify(options: VerifyOptions, signal: AbortSignal): Promi
     throw new StreamscopeError(
       'bug',
       `${failed.length} of ${rows.length} results differ from PyTorch's by more than their bounds: ${names}.`,
-      'The goldens are of torchvision’s IMAGENET1K_V1 weights: other weights differ. Else please report this with `streamscope doctor`.',
+      float16Asked()
+        ? 'STREAMSCOPE_FLOAT16 is 1, and the bounds are those of float32. What is off is what float16 costs.'
+        : 'The goldens are of torchvision’s IMAGENET1K_V1 weights: other weights differ. Else please report this with `streamscope doctor`.',
     );
   }
 }
@@ -114,7 +117,7 @@ async function verifyInNode(
 ): Promise<string> {
   const { weights, network } = opened;
   const goldens = await openGoldens(folder);
-  return withGpu(weights, async (gpu, parameters) => {
+  return withGpu({ network, weights }, async (gpu, parameters) => {
     begin(`on ${gpu.adapter}`);
     const context = { gpu, network, parameters, goldens, serves: (place: string) => serves(opened, place) };
     for await (const row of verifyRows(context)) onRow(row);

@@ -7,10 +7,11 @@ import manifestJson from '../../weights/manifest.json';
 import { StreamscopeError } from '../error.ts';
 import { closest } from '../model/closest.ts';
 import { parseManifest } from '../model/manifest.ts';
+import { networkOf } from '../model/network.ts';
 import { parseSafetensors, writeSafetensors } from '../model/safetensors.ts';
 import { tapsOf } from '../model/taps.ts';
 import { writeAtomically } from './files.ts';
-import { openTensors, openWeights, serves } from './model.ts';
+import { openTensors, serves } from './model.ts';
 import { fetchWeights } from './weightsFetch.ts';
 
 const entries = parseManifest(manifestJson);
@@ -70,7 +71,8 @@ export async function fetchNamed(name: string, { out }: { out?: string }): Promi
 }
 
 export async function inspectWeights(path: string, { json }: { json?: boolean }): Promise<void> {
-  const opened = await openWeights(path);
+  const tensors = await openTensors(path);
+  const opened = { ...tensors, network: networkOf(tensors.weights, path) };
   const { network, weights, sha256 } = opened;
   const values = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
   const served = tapsOf(network).filter(({ place }) => serves(opened, place));

@@ -2,7 +2,7 @@
 // says nothing. Here `uncapturederror` and `lost` are fatal: they are kept, and every method that hands out a
 // result throws the first of them. Buffers are made only here, so sizes are checked and bytes are counted.
 
-import { memoryBudget, patience, requestAdapter, waitFor, winogradAsked } from '#gpu';
+import { float16Asked, memoryBudget, patience, requestAdapter, waitFor, winogradAsked } from '#gpu';
 import { type ExitClass, StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW } from '../kernels/op.ts';
 import { checksumOf, encodeChecksum } from './checksum.ts';
@@ -45,6 +45,8 @@ export class Gpu {
   tuning: Tuning | undefined;
   /** whether 3x3 convolutions may go Winograd's way: faster, and a window no longer equals the whole frame bit for bit */
   winograd = winogradAsked();
+  /** whether weights of convolutions are stored in two bytes each: less memory to read, and other numbers */
+  readonly float16 = float16Asked();
   /** most bytes of live buffers and textures */
   budget = memoryBudget();
   /** seconds that it may take for what it was given */
@@ -80,6 +82,7 @@ export class Gpu {
     try {
       const choice = await familyOf(gpu, kernels);
       gpu.kernels = choice.kernels;
+      if (gpu.float16 && gpu.kernels === 'plain') throw noFloat16(gpu);
       const stored = loadTuning(gpu);
       gpu.tuning = stored.tuning;
       for (const { warning } of [choice, stored]) if (warning) console.error(`warning: ${warning}`);
@@ -165,7 +168,7 @@ export class Gpu {
   }
 
   /** A texture of `rows` rows of texels (op.ts). Throws above the device's limits. */
-  createTexture(label: string, rows: number): GPUTexture {
+  createTexture(label: string, rows: number, type: 'f32' | 'f16' = 'f32'): GPUTexture {
     this.check();
     const limit = this.device.limits.maxTextureDimension2D;
     if (rows > limit) {
@@ -175,11 +178,12 @@ export class Gpu {
         SMALLER,
       );
     }
-    this.#reserve(label, bytesOf({ width: TEXELS_PER_ROW, height: rows }));
+    const format = TEXEL_FORMAT[type];
+    this.#reserve(label, bytesOf({ width: TEXELS_PER_ROW, height: rows, format }));
     return this.device.createTexture({
       label,
       size: [TEXELS_PER_ROW, rows],
-      format: 'rgba32float',
+      format,
       usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST,
     });
   }
@@ -239,8 +243,18 @@ export class Gpu {
   }
 }
 
-export const bytesOf = ({ width, height }: Pick<GPUTexture, 'width' | 'height'>): number =>
-  16 * width * height;
+/** Four numbers to a texel, by their type. */
+const TEXEL_FORMAT = { f32: 'rgba32float', f16: 'rgba16float' } as const;
+
+export const bytesOf = ({ width, height, format }: Pick<GPUTexture, 'width' | 'height' | 'format'>): number =>
+  (format === TEXEL_FORMAT.f16 ? 8 : 16) * width * height;
+
+const noFloat16 = ({ adapter }: Gpu): StreamscopeError =>
+  new StreamscopeError(
+    'unavailable',
+    `STREAMSCOPE_FLOAT16 is 1, but the plain kernels run on ${adapter}, and read float32 weights only.`,
+    'Unset it, or set STREAMSCOPE_KERNELS=gemm.',
+  );
 
 async function requestDevice(adapter: GPUAdapter, descriptor: GPUDeviceDescriptor): Promise<GPUDevice> {
   try {

@@ -17,6 +17,7 @@ export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<
 export const host = 'browser';
 export const kernelsAsked: string | undefined = undefined;
 export const winogradAsked = (): boolean => false;
+export const float16Asked = (): boolean => false;
 export const debugLevel = 0;
 export const memoryBudget = (): number => Number.POSITIVE_INFINITY;
 export const patience = (): number => 600;

@@ -64,11 +64,17 @@ export const host = 'node';
 /** The family of kernels that the user asks for (kernelFamily.ts), unchecked. */
 export const kernelsAsked = process.env.STREAMSCOPE_KERNELS;
 
-/** Whether SIMD adapters may take Winograd's way (kernels/simdWinograd.ts). Throws usage for what is neither 1 nor 0. */
-export function winogradAsked(): boolean {
-  const { STREAMSCOPE_WINOGRAD: asked = '' } = process.env;
-  if (['', '0', '1'].includes(asked)) return asked === '1';
-  throw new StreamscopeError('usage', `STREAMSCOPE_WINOGRAD is ${JSON.stringify(asked)}, expected 1 or 0.`);
+/** Whether SIMD adapters may take Winograd's way (kernels/simdWinograd.ts). */
+export const winogradAsked = (): boolean => isOn('STREAMSCOPE_WINOGRAD');
+
+/** Whether the weights of convolutions are stored as float16 (model/parameters.ts). */
+export const float16Asked = (): boolean => isOn('STREAMSCOPE_FLOAT16');
+
+/** A setting that is 1, or 0 or nothing. Throws usage for anything else. */
+function isOn(name: string): boolean {
+  const text = process.env[name] ?? '';
+  if (['', '0', '1'].includes(text)) return text === '1';
+  throw new StreamscopeError('usage', `${name} is ${JSON.stringify(text)}, expected 1 or 0.`);
 }
 
 /** Where tunings of adapters are kept (tuning.ts); undefined where STREAMSCOPE_TUNING is `none`. */

@@ -4,7 +4,6 @@
 import { StreamscopeError } from '../error.ts';
 import type { Gpu } from './device.ts';
 import { encodeCopies, encodeDispatch, type Plan, type PlannedDispatch } from './plan.ts';
-import { BYTES_PER_ELEMENT } from './tensor.ts';
 
 export interface Timing {
   label: string;
@@ -53,7 +52,7 @@ function timing({ label, pass, operands }: PlannedDispatch, nanoseconds: number)
     shape: tensors.map(({ shape }) => shape.join('x')).join(' '),
     milliseconds: Math.max(0, nanoseconds) / 1e6,
     flops: pass.flops,
-    bytes: tensors.reduce((sum, { size }) => sum + size * BYTES_PER_ELEMENT, 0),
+    bytes: tensors.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }
 

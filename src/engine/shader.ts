@@ -10,18 +10,22 @@ import { type Gpu, REPORT } from './device.ts';
 export interface Binding {
   binding: number;
   type: 'read-only-storage' | 'storage' | 'texture';
+  /** of a texture */
+  format?: GPUTextureFormat;
 }
 
-const DECLARATION = /@group\(0\)\s*@binding\((\d+)\)\s*var(?:<storage,\s*(read|read_write)>)?\s*(\w+)/g;
+const DECLARATION =
+  /@group\(0\)\s*@binding\((\d+)\)\s*var(?:<storage,\s*(read|read_write)>)?\s*(\w+)(?:\s*:\s*texture_storage_2d<(\w+))?/g;
 
 /** Bindings by name, read from the declarations of a .wgsl file. */
 export function bindingsOf(source: string): Record<string, Binding> {
   const bindings: Record<string, Binding> = {};
-  for (const [, number, access, name] of source.matchAll(DECLARATION)) {
+  for (const [, number, access, name, format] of source.matchAll(DECLARATION)) {
     const type = { read: 'read-only-storage', read_write: 'storage' } as const;
     bindings[name] = {
       binding: Number(number),
       type: access ? type[access as keyof typeof type] : 'texture',
+      ...(format && { format: format as GPUTextureFormat }),
     };
   }
   return bindings;
@@ -80,14 +84,10 @@ async function createPipeline(
   const declared = bindingsOf(source);
   const entries = bindings.map((variable) => {
     if (!declared[variable]) throw new StreamscopeError('bug', `${name}: ${variable} is not declared.`);
-    const { binding, type } = declared[variable];
+    const { binding, type, format } = declared[variable];
     const visibility = GPUShaderStage.COMPUTE;
     return type === 'texture'
-      ? {
-          binding,
-          visibility,
-          storageTexture: { access: 'read-only' as const, format: 'rgba32float' as const },
-        }
+      ? { binding, visibility, storageTexture: { access: 'read-only' as const, format: format! } }
       : { binding, visibility, buffer: { type } };
   });
   requireBindings(gpu, name, entries);

@@ -7,14 +7,15 @@ import { StreamscopeError } from '../error.ts';
 import { type ElementType, elements, type Shape, TEXELS_PER_ROW } from '../kernels/op.ts';
 import type { Gpu } from './device.ts';
 
-export type Numbers = Float32Array | Uint32Array | Int32Array;
+export type Numbers = Float32Array | Uint32Array | Int32Array | Uint16Array;
 
-const ARRAY_TYPE = { f32: Float32Array, u32: Uint32Array, i32: Int32Array };
+/** What holds the elements of a type; of f16 their bits. */
+const ARRAY_TYPE = { f32: Float32Array, u32: Uint32Array, i32: Int32Array, f16: Uint16Array };
 
-export const BYTES_PER_ELEMENT = 4;
+const bytesPerElement = (type: ElementType): number => ARRAY_TYPE[type].BYTES_PER_ELEMENT;
 
 /** How texels lie in a buffer. */
-export const TEXEL_LAYOUT = { bytesPerRow: TEXELS_PER_ROW * 4 * BYTES_PER_ELEMENT };
+export const TEXEL_LAYOUT = { bytesPerRow: TEXELS_PER_ROW * 4 * bytesPerElement('f32') };
 
 export class Tensor {
   /** where the plan put it, or its own */
@@ -35,7 +36,7 @@ export class Tensor {
   }
 
   get bytes(): number {
-    return this.size * BYTES_PER_ELEMENT;
+    return this.size * bytesPerElement(this.type);
   }
 
   /** rows of texels, the last of which may be unfinished */
@@ -68,13 +69,23 @@ export function createTensor(
   return tensor;
 }
 
-/** A tensor that is only ever read as texels: weights, mostly. `data` is row-major and as long as the shape says. */
-export function createTexture(gpu: Gpu, label: string, shape: Shape, data: ArrayLike<number>): Tensor {
-  const tensor = new Tensor(label, shape);
-  const padded = new Float32Array(tensor.texelRows * TEXELS_PER_ROW * 4);
+/**
+ * A tensor that is only ever read as texels: weights, mostly. `data` is row-major and as long as the shape says: floats,
+ * or the bits of halves for type f16.
+ */
+export function createTexture(
+  gpu: Gpu,
+  label: string,
+  shape: Shape,
+  data: ArrayLike<number>,
+  type: 'f32' | 'f16' = 'f32',
+): Tensor {
+  const tensor = new Tensor(label, shape, type);
+  const padded = new ARRAY_TYPE[type](tensor.texelRows * TEXELS_PER_ROW * 4);
   padded.set(data);
-  tensor.texture = gpu.createTexture(label, tensor.texelRows);
-  gpu.device.queue.writeTexture({ texture: tensor.texture }, padded, TEXEL_LAYOUT, [
+  tensor.texture = gpu.createTexture(label, tensor.texelRows, type);
+  const bytesPerRow = TEXELS_PER_ROW * 4 * bytesPerElement(type);
+  gpu.device.queue.writeTexture({ texture: tensor.texture }, padded, { bytesPerRow }, [
     TEXELS_PER_ROW,
     tensor.texelRows,
   ]);
@@ -82,7 +93,7 @@ export function createTexture(gpu: Gpu, label: string, shape: Shape, data: Array
 }
 
 type Create = (label: string, shape: Shape, options?: TensorOptions) => Tensor;
-type CreateTexture = (label: string, shape: Shape, data: ArrayLike<number>) => Tensor;
+type CreateTexture = (label: string, shape: Shape, data: ArrayLike<number>, type?: 'f32' | 'f16') => Tensor;
 
 /** What `make` builds of the tensors that it creates. If there is no memory for one of them, it keeps none. */
 export function createTogether<T>(gpu: Gpu, make: (create: Create, texture: CreateTexture) => T): T {
@@ -94,7 +105,7 @@ export function createTogether<T>(gpu: Gpu, make: (create: Create, texture: Crea
   try {
     return make(
       (label, shape, options) => noted(createTensor(gpu, label, shape, options)),
-      (label, shape, data) => noted(createTexture(gpu, label, shape, data)),
+      (label, shape, data, type) => noted(createTexture(gpu, label, shape, data, type)),
     );
   } catch (error) {
     destroy(gpu, ...made);
@@ -111,7 +122,7 @@ export function write(gpu: Gpu, tensor: Tensor, data: ArrayLike<number>, offset 
   const typed = data instanceof Type ? data : Type.from(data);
   gpu.device.queue.writeBuffer(
     tensor.buffer,
-    offset * BYTES_PER_ELEMENT,
+    offset * bytesPerElement(tensor.type),
     typed as Numbers & ArrayBufferView<ArrayBuffer>,
   );
 }

@@ -39,6 +39,8 @@ export interface FusedConvSettings extends Conv2dSettings {
   biased?: boolean;
   /** invocations of a subgroup, exactly */
   lanes: number;
+  /** the texels of w and v are halves */
+  float16?: boolean;
 }
 
 /** One text for both directions. `other` is the bypass going forward and x going back. */
@@ -79,6 +81,15 @@ const KERNEL: SimdKernel = {
         }
         if (shape.accumulate == 1) { sum += result[i]; }
         result[i] = sum;`,
+};
+
+/** A texel of halves is four floats as well, once it is loaded. */
+const KERNEL_OF_HALVES: SimdKernel = {
+  ...KERNEL,
+  declarations: KERNEL.declarations.replace(
+    'weights : texture_storage_2d<rgba32float',
+    'weights : texture_storage_2d<rgba16float',
+  ),
 };
 
 /** Sizes of a packed tensor [N,C/4,H,4W]. */
@@ -166,7 +177,7 @@ export function forwardPass(
   const flops = flopsOf(y, settings);
   const work = { lanes: settings.lanes, samples: y[0], shape: forwardShape(x, y, settings), extra, flops };
   if (points) return winogradPass(work, { ...operands, weight_points: 'wPoints' });
-  return convolutionPass(work, { R, S, stride, channels: Math.min(C, 4) }, operands);
+  return convolutionPass(work, { R, S, stride, channels: Math.min(C, 4) }, operands, settings);
 }
 
 /** The gradient of x as a convolution of dy: outputs are channels where a lane has enough of them, else phases of channels. */
@@ -200,17 +211,19 @@ export function gradientPass(x: Shape, y: Shape, settings: FusedConvSettings, po
   const operands = { input: 'dy', weights: 'v', other: 'x', result: 'dx' };
   const work = { lanes, samples: y[0], shape, extra, flops: flopsOf(y, settings) };
   if (points) return winogradPass(work, { ...operands, weight_points: 'vPoints' });
-  return convolutionPass(work, filter, operands);
+  return convolutionPass(work, filter, operands, settings);
 }
 
 function convolutionPass(
   { lanes, samples, shape, extra, flops }: WinogradWork,
   filter: Omit<SimdFilter, 'lanes'>,
   operands: Record<string, string>,
+  { float16 }: Pick<FusedConvSettings, 'float16'>,
 ): Pass {
-  const text = simdConvolution({ lanes, ...filter }, shape, KERNEL, { ...extra, accumulate: 0 });
+  const kernel = float16 ? KERNEL_OF_HALVES : KERNEL;
+  const text = simdConvolution({ lanes, ...filter }, shape, kernel, { ...extra, accumulate: 0 });
   const bindings = ['input', 'weights', 'bias', 'other', 'result'];
-  const pass = { entryPoint: KERNEL.entryPoint, bindings, operands, flops };
+  const pass = { entryPoint: kernel.entryPoint, bindings, operands, flops };
   return simdPass({ ...pass, invocations: [0, samples] }, lanes, text);
 }
 

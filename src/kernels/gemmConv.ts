@@ -26,7 +26,14 @@ export interface GemmConvSettings extends Conv2dSettings {
   bypass?: BypassSettings;
   /** how a product is cut into workgroups; gemmTiling.ts has the default */
   tiling: (product: Product) => Tiling;
+  /** the elements of w and v are halves */
+  float16?: boolean;
 }
+
+/** The text for weights that are stored as halves. */
+const sourceOfHalves = source
+  .replace('alias Stored = vec4f;', 'alias Stored = vec2u;')
+  .replace('return w;', 'return vec4f(unpack2x16float(w.x), unpack2x16float(w.y));');
 
 /** Numbers of `struct Shape`, by its names, in its order. */
 const SHAPE = [
@@ -135,6 +142,7 @@ function productPass(
     bindings: ['given', 'weights', 'bias', 'other', 'result'],
     operands,
     constants,
+    ...(settings.float16 && { source: sourceOfHalves }),
     invocations: [across * THREADS, down * split],
     workgroupSize: THREADS,
     flops,

@@ -17,6 +17,10 @@ const ADDED = 1;                            // what `other` is to a result
 const ADDED_RECTIFIED = 2;
 const MASK = 3;
 
+// four weights; gemmConv.ts has other words for those that are stored as halves
+alias Stored = vec4f;
+fn widened(w : Stored) -> vec4f { return w; }
+
 struct Shape {
   N : i32, C : i32, H : i32, W : i32, top : i32, left : i32, rectify : i32,                      // of what is read
   R : i32, S : i32, stride : i32,                                                               // of the filter
@@ -27,7 +31,7 @@ struct Shape {
 }
 @group(0) @binding(0) var<storage, read> shape : Shape;
 @group(0) @binding(1) var<storage, read> given : array<f32>;         // [N,C,H,W]
-@group(0) @binding(2) var<storage, read> weights : array<vec4f>;     // [C*R*S,outputs], rows filled up to whole vec4f
+@group(0) @binding(2) var<storage, read> weights : array<Stored>;    // [C*R*S,outputs], rows filled up to whole vec4f
 @group(0) @binding(3) var<storage, read> bias : array<f32>;          // [y_C]
 @group(0) @binding(4) var<storage, read> other : array<f32>;         // [N,y_C,other_H,other_W]
 @group(0) @binding(5) var<storage, read_write> result : array<f32>;  // [N,y_C,y_H,y_W], or parts
@@ -72,7 +76,7 @@ fn convolve(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_inde
       let row = k + i / (TILE_M / 4);
       let m = first_m / 4 + i % (TILE_M / 4);
       let inside = row < end && m < weight_columns;
-      tile_w[i] = select(vec4f(), weights[select(0, row * weight_columns + m, inside)], inside);
+      tile_w[i] = select(vec4f(), widened(weights[select(0, row * weight_columns + m, inside)]), inside);
     }
     for (var i = t / TILE_N; i < DEPTH; i += THREADS / TILE_N) {
       let term = k + i;

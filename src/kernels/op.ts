@@ -8,7 +8,8 @@
 import { StreamscopeError } from '../error.ts';
 
 export type Shape = readonly number[];
-export type ElementType = 'f32' | 'u32' | 'i32';
+/** f16 is a way to store weights: kernels widen them to f32 as they read. */
+export type ElementType = 'f32' | 'u32' | 'i32' | 'f16';
 
 export interface Output {
   shape: Shape;

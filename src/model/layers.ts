@@ -91,10 +91,12 @@ export function plainLayers(tape: Tape, parameters: Parameters): Layers {
 export function fusedLayers(tape: Tape, parameters: Parameters, lanes: number): Layers {
   const convolve = (x: Tensor, { conv, bn, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
     const { filter, ...weights } = parameters.packed(conv, bn, stride);
-    const settings = { filter, stride, pad, rectify, lanes };
-    const points = parameters.gpu.winograd
-      ? parameters.packedAtPoints(conv, bn, winogradWays(x.shape, weights.bias.size, settings))
-      : {};
+    const float16 = parameters.storage === 'f16';
+    const settings = { filter, stride, pad, rectify, lanes, float16 };
+    const points =
+      parameters.gpu.winograd && !float16
+        ? parameters.packedAtPoints(conv, bn, winogradWays(x.shape, weights.bias.size, settings))
+        : {};
     const inputs = { x, ...weights, ...points };
     if (!bypass) return tape.apply(fusedConv, inputs, settings);
     const { offset, rectify: isRectified, tensor } = bypass;
@@ -120,7 +122,7 @@ export function fusedLayers(tape: Tape, parameters: Parameters, lanes: number): 
 export function gemmLayers(tape: Tape, parameters: Parameters, tiling: (product: Product) => Tiling): Layers {
   const convolve = (x: Tensor, { conv, bn, stride, pad, rectify }: Convolution, bypass?: Bypass) => {
     const { filter, ...weights } = parameters.matrices(conv, bn, stride);
-    const settings = { filter, stride, pad, rectify, tiling };
+    const settings = { filter, stride, pad, rectify, tiling, float16: parameters.storage === 'f16' };
     const inputs = { x, ...weights };
     if (!bypass) return tape.apply(gemmConv, inputs, settings);
     const { offset, rectify: isRectified, tensor } = bypass;

@@ -8,6 +8,7 @@ import { type FoldableNorm, packConvolution } from '../kernels/fusedWeights.ts';
 import { gradientMatrix, packForGemm, weightMatrix } from '../kernels/gemmWeights.ts';
 import type { Shape } from '../kernels/op.ts';
 import { weightsAtPoints } from '../kernels/simdWinograd.ts';
+import { numberToHalf } from './elements.ts';
 import type { Network } from './network.ts';
 import { tapsOf } from './taps.ts';
 import type { Weights, WeightTensor } from './weights.ts';
@@ -115,6 +116,7 @@ export const BATCH_NORM = { eps: 1e-5 };
 
 /** What fusedConv and gemmConv take. */
 export interface FusedTensors {
+  /** of type f16 where the weights are stored so */
   w: Tensor;
   v: Tensor;
   bias: Tensor;
@@ -132,6 +134,8 @@ export class Parameters {
   constructor(
     readonly gpu: Gpu,
     readonly weights: Weights,
+    /** how the weights of fused convolutions are stored; biases and everything else are float32 */
+    readonly storage: 'f32' | 'f16' = gpu.float16 ? 'f16' : 'f32',
   ) {}
 
   /** The tensor of this name, uploaded once. */
@@ -157,8 +161,8 @@ export class Parameters {
     return this.#foldedOnce(conv, bn, ({ data, shape }, norm) => {
       const { w, v, bias } = packConvolution(data, shape, stride, norm);
       return createTogether(this.gpu, (create, texture) => ({
-        w: texture(`${conv} packed`, w.shape, w.data),
-        v: texture(`${conv} packed for the gradient`, v.shape, v.data),
+        w: texture(`${conv} packed`, w.shape, this.#stored(conv, w.data), this.storage),
+        v: texture(`${conv} packed for the gradient`, v.shape, this.#stored(conv, v.data), this.storage),
         bias: create(`${conv} bias`, [bias.length], { data: bias }),
       }));
     });
@@ -193,11 +197,27 @@ export class Parameters {
       const { w, v, bias } = packForGemm(data, shape, stride, norm);
       const [forward, backward] = [weightMatrix(shape), gradientMatrix(shape, stride)];
       return createTogether(this.gpu, (create) => ({
-        w: create(`${conv} matrix`, forward, { data: w }),
-        v: create(`${conv} matrix for the gradient`, backward, { data: v }),
+        w: create(`${conv} matrix`, forward, { data: this.#stored(conv, w), type: this.storage }),
+        v: create(`${conv} matrix for the gradient`, backward, {
+          data: this.#stored(conv, v),
+          type: this.storage,
+        }),
         bias: create(`${conv} bias`, [bias.length], { data: bias }),
       }));
     });
+  }
+
+  /** Weights with a batch norm in them as they are uploaded. Throws for one that float16 does not hold. */
+  #stored(conv: string, folded: Float32Array): Float32Array | Uint16Array {
+    if (this.storage === 'f32') return folded;
+    const bits = Uint16Array.from(folded, numberToHalf);
+    const at = bits.findIndex((half) => (half & 0x7c00) === 0x7c00);
+    if (at < 0) return bits;
+    throw new StreamscopeError(
+      'badInput',
+      `${conv}.weight times its batch norm's scale reaches ${folded[at]}, float16 ends at 65504.`,
+      'Unset STREAMSCOPE_FLOAT16.',
+    );
   }
 
   #foldedOnce(

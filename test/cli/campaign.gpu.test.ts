@@ -70,6 +70,24 @@ test('a campaign killed again and again leaves the folder of one that ran throug
   expect(hashesBelow(at('killed'))).toEqual(whole);
 });
 
+test('weights stored as float16 are other weights, and their error is said', async () => {
+  const env = { STREAMSCOPE_FLOAT16: '1', STREAMSCOPE_KERNELS: 'gemm' };
+  const half = (out: string) =>
+    runCommand(root, visualizing(out, '--units', '1.1.B:1'), { cwd: folder, env });
+  const first = await half('float16');
+  expect(first.code, first.stderr).toBe(0);
+  const [, values, gradient] = first.stderr.match(/values at 4\.1\.O .* by (\S+), a gradient by (\S+) /)!;
+  expect(Number(values)).toBeGreaterThan(0);
+  expect(Number(gradient)).toBeGreaterThan(0);
+  expect((await half('float16')).stderr).toMatch(/1 of 1 images are already done/);
+
+  const mixed = await run(visualizing('float16', '--units', '1.1.B:2'));
+  expect(mixed.code).toBe(64);
+  expect(mixed.stderr).toMatch(
+    /float16 is a run of resnet18 with weights \w+, expected .*[^]*STREAMSCOPE_FLOAT16/,
+  );
+});
+
 describe('several seeds', () => {
   test('add images and change none that are there', async () => {
     expect((await run(visualizing('seeds', '--units', '1.1.B:1'))).code).toBe(0);

@@ -227,6 +227,20 @@ describe('wrong input ends with a sentence, a hint and an exit code', () => {
       /manifest\.json: it does not exist/,
     ],
     ['unknown kernels', ['doctor'], 64, /expected plain, simd, gemm/, { STREAMSCOPE_KERNELS: 'fast' }],
+    [
+      'float16 with the plain kernels',
+      ['doctor'],
+      69,
+      /plain kernels run on .* read float32 weights only/,
+      { STREAMSCOPE_FLOAT16: '1', STREAMSCOPE_KERNELS: 'plain' },
+    ],
+    [
+      'float16 in Chrome',
+      ['--host', 'chrome', 'verify', '--weights', weightsFile],
+      64,
+      /pages store float32 weights/,
+      { STREAMSCOPE_FLOAT16: '1' },
+    ],
     ['no adapter', ['doctor'], 69, /adapter/i, { STREAMSCOPE_ADAPTER: 'none of that name' }],
   ])('%s', async (_, args, code, message, env) => {
     const result = await run(args, { env });

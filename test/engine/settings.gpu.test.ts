@@ -1,7 +1,7 @@
 // Settings of the environment: taken as they are, or refused by name.
 
 import { afterEach, expect, test, vi } from 'vitest';
-import { memoryBudget, patience, winogradAsked } from '../../src/engine/gpu.node.ts';
+import { float16Asked, memoryBudget, patience, winogradAsked } from '../../src/engine/gpu.node.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -9,6 +9,7 @@ const settings = [
   ['STREAMSCOPE_MEMORY', memoryBudget, Number.POSITIVE_INFINITY, '2', 2 ** 21],
   ['STREAMSCOPE_GPU_TIMEOUT', patience, 600, '0.5', 0.5],
   ['STREAMSCOPE_WINOGRAD', winogradAsked, false, '1', true],
+  ['STREAMSCOPE_FLOAT16', float16Asked, false, '1', true],
 ] as const;
 
 test.each(settings)('%s', (name, read, otherwise, text, value) => {

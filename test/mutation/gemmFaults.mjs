@@ -1,6 +1,7 @@
 // Faults of the convolution for real GPUs, and of its weights. See plant.mjs for what a row is.
 
 const GEMM = 'test/kernels/gemmConv.gpu.test.ts';
+const FLOAT16 = 'test/model/float16.gpu.test.ts';
 
 export const gemmFaults = [
   {
@@ -93,6 +94,25 @@ export const gemmFaults = [
       ],
       ['missing accumulate', 'gemmConv.wgsl', 'if (shape.accumulate == 1) { sum += result[i]; }', ''],
       ['padding', 'gemmConv.wgsl', 'shape.other_W + v + shape.other_left]', 'shape.other_W + v]'],
+    ],
+  },
+  {
+    tests: FLOAT16,
+    only: '^(gemm|weights that are halves)',
+    faults: [
+      [
+        'swapped operands',
+        'gemmConv.ts',
+        'unpack2x16float(w.x), unpack2x16float(w.y)',
+        'unpack2x16float(w.y), unpack2x16float(w.x)',
+      ],
+      ['wrong type', 'gemmConv.ts', "'alias Stored = vec2u;'", "'alias Stored = vec4u;'"],
+      [
+        'halves read as floats',
+        'gemmConv.ts',
+        'vec4f(unpack2x16float(w.x), unpack2x16float(w.y))',
+        'bitcast<vec2f>(w).xyxy',
+      ],
     ],
   },
 ];
