@@ -78,8 +78,9 @@ test('no file: a channel is chosen, sixteen steps climb, a drawn shape drives ch
   const page = await chrome.open();
   await until(page, '#status', EMBEDDED);
   await page.waitForURL(/#block=1\.1&channel=0$/);
+  // the address stands before the block is measured
+  await expect.poll(() => page.locator('circle.dot').count()).toBe(16);
   expect(await page.locator('#block option').allTextContents()).toHaveLength(8);
-  expect(await page.locator('circle.dot').count()).toBe(16);
   await ascend(page, 16);
   for (const role of ['I', 'B', 'O']) {
     const curve = (await page.getAttribute(`#curve-${role}`, 'aria-label'))!;
