@@ -16,10 +16,7 @@ const DEPTH = 16;
 const ADDED = 1;                            // what `other` is to a result
 const ADDED_RECTIFIED = 2;
 const MASK = 3;
-
-// four weights; gemmConv.ts has other words for those that are stored as halves
-alias Stored = vec4f;
-fn widened(w : Stored) -> vec4f { return w; }
+alias Stored = vec4f;                       // four weights; for halves gemmConv.ts has other words here and below
 
 struct Shape {
   N : i32, C : i32, H : i32, W : i32, top : i32, left : i32, rectify : i32,                      // of what is read
@@ -36,7 +33,6 @@ struct Shape {
 @group(0) @binding(4) var<storage, read> other : array<f32>;         // [N,y_C,other_H,other_W]
 @group(0) @binding(5) var<storage, read_write> result : array<f32>;  // [N,y_C,y_H,y_W], or parts
 @group(0) @binding(6) var<storage, read> parts : array<f32>;         // [split,outputs,N*P*Q]
-
 var<workgroup> tile_w : array<vec4f, DEPTH * TILE_M / 4>;
 var<workgroup> tile_x : array<f32, DEPTH * TILE_N>;
 
@@ -111,6 +107,7 @@ fn convolve(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_inde
   }
 }
 
+fn widened(w : Stored) -> vec4f { return w; }
 fn outer(w : vec4f, x : vec4f) -> mat4x4f { return mat4x4f(w * x.x, w * x.y, w * x.z, w * x.w); }
 
 fn columnOf(a : mat4x4f, j : i32) -> vec4f {

@@ -1,8 +1,7 @@
-// Normalisation with ImageNet's channel statistics, as torchvision's models expect.
+// Normalisation with ImageNet's channel statistics, as torchvision's models expect. Of a packed image it is part of its last resampling (warp.ts).
 
 import source from './normalize.wgsl';
 import { elements, expectShape, type Op, perElement } from './op.ts';
-import packedSource from './packedNormalize.wgsl';
 
 /** y = (x - mean[c]) / std[c], x [N,3,H,W] in 0..1. */
 export const normalize: Op = {
@@ -15,24 +14,6 @@ export const normalize: Op = {
     return {
       outputs: { y: { shape: x } },
       constants: { PIXELS: x[2] * x[3] },
-      forward: { entryPoint: 'forward', bindings: ['x', 'y'], invocations, flops },
-      backward: { x: { entryPoint: 'backward_x', bindings: ['dy', 'dx'], invocations, flops } },
-    };
-  },
-};
-
-/** The same for a packed image [N,1,H,4W]. */
-export const packedNormalize: Op = {
-  name: 'packedNormalize',
-  source: packedSource,
-  recipe({ x }) {
-    expectShape('packedNormalize', 'x', x, [-1, 1, -1, -1]);
-    const PIXELS = (x[2] * x[3]) / 4;
-    const invocations = [PIXELS, x[0]] as const;
-    const flops = 2 * elements(x);
-    return {
-      outputs: { y: { shape: x } },
-      constants: { PIXELS },
       forward: { entryPoint: 'forward', bindings: ['x', 'y'], invocations, flops },
       backward: { x: { entryPoint: 'backward_x', bindings: ['dy', 'dx'], invocations, flops } },
     };

@@ -2,6 +2,7 @@
 // y[p,q]  = x at (column, row), bilinear     column = xx q + xy p + x0,  row = yx q + yy p + y0
 // dx[h,v] = sum over the outputs (p,q) whose four source pixels include (h,v) of their weight * dy[p,q]
 // Outside x reads 0, and y is 0 outside its valid rectangle [x_low,x_high) x [y_low,y_high).
+// NORMALIZED: what the network reads, (y - MEAN) / STD as in normalize.wgsl; the fourth channel is 0 and stays 0.
 // The adjoint gathers: the inverse map says which few (p,q) can reach (h,v), at most CANDIDATES each way, and each of
 // them repeats the arithmetic of forward, so the two are exact transposes of each other. Their number is a constant,
 // because loops that a compiler can unroll take less time; so does a map whose fields the lanes load for each other.
@@ -13,7 +14,10 @@ override W : i32;
 override P : i32;
 override Q : i32;
 override CANDIDATES : i32;
+override NORMALIZED : bool = false;
 override ACCUMULATE : bool = false;
+const MEAN = vec4f(0.485, 0.456, 0.406, 0);
+const STD = vec4f(0.229, 0.224, 0.225, 1);
 
 struct Map {
   xx : f32, xy : f32, x0 : f32,
@@ -75,6 +79,7 @@ fn forward(
     let bottom = (1 - t.x) * pixel(plane, h + 1, v) + t.x * pixel(plane, h + 1, v + 1);
     value = (1 - t.y) * top + t.y * bottom;
   }
+  if (NORMALIZED) { value = (value - MEAN) / STD; }
   y[id.y * u32(P * Q) + id.x] = value;
 }
 
@@ -108,6 +113,7 @@ fn backward_x(
       d += select(0.0, weights.x * weights.y, inside) * there;
     }
   }
+  if (NORMALIZED) { d /= STD; }
   let i = id.y * u32(H * W) + id.x;
   if (ACCUMULATE) { d += dx[i]; }
   dx[i] = d;

@@ -11,6 +11,8 @@ export interface WarpSettings {
   size: readonly [number, number];
   /** packed images: most outputs along a row or a column that a pixel goes to, by candidatesOf; 3 unless it is given */
   candidates?: number;
+  /** packed images: y is normalised with ImageNet's statistics */
+  normalized?: boolean;
 }
 
 /** What packedWarp.wgsl adds to how far an output can be: more than rounding moves a coordinate. */
@@ -52,11 +54,12 @@ export const warp: Op<WarpSettings> = {
 export const packedWarp: Op<WarpSettings> = {
   name: 'packedWarp',
   source: packedSource,
-  recipe({ x, maps }, { size: [P, Q], candidates = 3 }) {
+  recipe({ x, maps }, { size: [P, Q], candidates = 3, normalized = false }) {
     expectShape('packedWarp', 'x', x, [-1, 1, -1, -1]);
     const [N, , H, floats] = x;
     const W = floats / 4;
-    return recipeOf(maps, [N, 1, P, 4 * Q], { H, W, P, Q, CANDIDATES: candidates }, [H * W, N]);
+    const constants = { H, W, P, Q, CANDIDATES: candidates, NORMALIZED: normalized ? 1 : 0 };
+    return recipeOf(maps, [N, 1, P, 4 * Q], constants, [H * W, N]);
   },
 };
 

@@ -11,9 +11,7 @@ import { Plan } from '../engine/plan.ts';
 import { gradientOf, Tape } from '../engine/tape.ts';
 import { createTogether, destroy, type Tensor, write } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
-import { normalize, packedNormalize } from '../kernels/normalize.ts';
 import { objective } from '../kernels/objective.ts';
-import { isPacked } from '../kernels/pack.ts';
 import { adam, adamRates, advance, trace } from '../kernels/update.ts';
 import { WARP_FIELDS } from '../kernels/warp.ts';
 import type { Network } from '../model/network.ts';
@@ -140,13 +138,8 @@ function recordStep(
   const { spectrum, moments, channels, ones, clock, rates } = state;
   const tape = new Tape();
   const image = recordImage(tape, spectrum, tables, transforms.rows, state);
-  const moved = recordTransforms(tape, image, transforms, state);
-  const places = recordResnet(
-    tape,
-    layout,
-    parameters,
-    tape.apply(isPacked(moved) ? packedNormalize : normalize, { x: moved }),
-  );
+  const moved = recordTransforms(tape, image, transforms, state, true);
+  const places = recordResnet(tape, layout, parameters, moved);
 
   const frame = framesOf(layout.network, layout.frame).get(place)!;
   const start = layout.windows.get(place)!.start;

@@ -11,6 +11,7 @@ import { draws, PURPOSE } from '../engine/random.ts';
 import type { Tape } from '../engine/tape.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
+import { normalize } from '../kernels/normalize.ts';
 import { isPacked } from '../kernels/pack.ts';
 import { packedPad, pad } from '../kernels/pad.ts';
 import { candidatesOf, packedWarp, SLACK, warp } from '../kernels/warp.ts';
@@ -265,23 +266,27 @@ export function candidatesFor(
   return Math.max(...settings.scales.map((scale) => candidatesOf(localMap(scaling(scale, frame)))));
 }
 
-/** Records the chain on the image's window [N,3,rows,rows]; returns the network's window, not yet normalised. */
+/** Records the chain on the image's window [N,3,rows,rows]; returns the network's window, normalised if `normalized`. */
 export function recordTransforms(
   tape: Tape,
   image: Tensor,
   plan: TransformPlan,
   tables: TransformTables,
+  normalized = false,
 ): Tensor {
   const { clock, placements, maps } = tables;
   const [move, resample] = isPacked(image) ? [packedPad, packedWarp] : [pad, warp];
-  return plan.stages.reduce((x, { kind, rows }) => {
+  const last = plan.stages.at(-1);
+  const moved = plan.stages.reduce((x, stage) => {
+    const { kind, rows } = stage;
     const size = [rows, rows] as const;
     if (kind === 'pad')
       return tape.apply(move, { x, placements, clock }, { frame: [plan.size, plan.size], size });
     return tape.apply(
       resample,
       { x, maps: maps[kind]!, clock },
-      { size, candidates: candidatesFor(kind, plan) },
+      { size, candidates: candidatesFor(kind, plan), normalized: normalized && stage === last },
     );
   }, image);
+  return normalized && !isPacked(moved) ? tape.apply(normalize, { x: moved }) : moved;
 }

@@ -84,7 +84,7 @@ test('weights stored as float16 are other weights, and their error is said', asy
   const mixed = await run(visualizing('float16', '--units', '1.1.B:2'));
   expect(mixed.code).toBe(64);
   expect(mixed.stderr).toMatch(
-    /float16 is a run of resnet18 with weights \w+, expected .*[^]*STREAMSCOPE_FLOAT16/,
+    /float16 is a run of resnet18 with weights \w+, expected .*[\s\S]*STREAMSCOPE_FLOAT16/,
   );
 });
 

@@ -7,6 +7,7 @@ import {
   colourCase,
   columnsCase,
   normalizeCase,
+  normalizedWarpCase,
   packedImageCase,
   padCase,
   rowsCase,
@@ -253,8 +254,16 @@ describe('for SIMD adapters', () => {
     test(spectrumCase(batch, frame, window, steps, 8).name, (context) =>
       checkOp(gpu, spectrumCase(batch, frame, window, steps, simdLanes(gpu, context))),
     );
-  for (const row of cases.filter((row) => /^(warp|pad|colour|normalize)/.test(row.name))) {
+  for (const row of cases.filter((row) => /^(warp|pad|colour)/.test(row.name))) {
     const packed = packedImageCase(row);
     test(packed.name, () => checkOp(gpu, packed));
   }
+  const turned = maps(
+    [9, 11],
+    [10, 8],
+    { degrees: 12, zoom: 1.1, valid: [1, 8, 0, 9] },
+    { move: [0.5, -1.2] },
+  );
+  const normalized = normalizedWarpCase([2, 3, 9, 11], [10, 8], turned);
+  test(normalized.name, () => checkOp(gpu, normalized));
 });

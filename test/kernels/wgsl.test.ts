@@ -14,7 +14,7 @@ import { chooseTiling } from '../../src/kernels/gemmTiling.ts';
 import { globalAveragePool } from '../../src/kernels/globalAveragePool.ts';
 import { linear } from '../../src/kernels/linear.ts';
 import { maxPool, packedMaxPool } from '../../src/kernels/maxPool.ts';
-import { normalize, packedNormalize } from '../../src/kernels/normalize.ts';
+import { normalize } from '../../src/kernels/normalize.ts';
 import { objective } from '../../src/kernels/objective.ts';
 import { type Pass, type Recipe, WORKGROUP_SIZE } from '../../src/kernels/op.ts';
 import { pack, unpack } from '../../src/kernels/pack.ts';
@@ -99,7 +99,6 @@ const kernels = new Map<string, Kernel>([
   op(unpack, unpack.recipe({ x: packed }, { channels: 3 })),
   op(packedColour, packedColour.recipe({ x }, {})),
   op(packedMaxPool, packedMaxPool.recipe({ x: packed }, { size: 2, stride: 2, pad: square })),
-  op(packedNormalize, packedNormalize.recipe({ x: packed }, {})),
   op(
     packedPad,
     packedPad.recipe({ x: packed, placements: [1, 2, 4], clock }, { frame: [6, 5], size: [8, 8] }),

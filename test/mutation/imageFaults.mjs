@@ -96,19 +96,15 @@ export const imageFaults = [
   },
   {
     tests: IMAGE,
-    only: 'packed$',
+    only: '(packed|normalised)$',
     faults: [
       ['wrong constant', 'packedColour.wgsl', 'vec3f(0.27, -0.09, 0.03)', 'vec3f(0.27, -0.09, 0.02)'],
       ['sign', 'packedColour.wgsl', 'exp(-rgb)', 'exp(rgb)'],
-      [
-        'wrong constant',
-        'packedNormalize.wgsl',
-        'vec4f(0.485, 0.456, 0.406, 0)',
-        'vec4f(0.485, 0.465, 0.406, 0)',
-      ],
+      ['wrong constant', 'packedWarp.wgsl', 'vec4f(0.485, 0.456, 0.406, 0)', 'vec4f(0.485, 0.465, 0.406, 0)'],
+      ['missing division', 'packedWarp.wgsl', 'if (NORMALIZED) { d /= STD; }', ''],
       [
         'missing accumulate',
-        'packedNormalize.wgsl',
+        'packedWarp.wgsl',
         'if (ACCUMULATE) { d += dx[i]; }',
         'if (ACCUMULATE) { d += vec4f(); }',
       ],
