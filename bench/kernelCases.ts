@@ -1,18 +1,21 @@
 // The kernel cases of cases.json by name: convolutions (convolutionCases.ts), the inverse DFT of a spectrum, Adam.
 
 import type { Gpu } from '../src/engine/device.ts';
-import { Tape } from '../src/engine/tape.ts';
+import { gradientOf, Tape } from '../src/engine/tape.ts';
 import { createTensor, type Tensor } from '../src/engine/tensor.ts';
 import * as image from '../src/kernels/imageReference.ts';
 import { elements } from '../src/kernels/op.ts';
 import { isPacked } from '../src/kernels/pack.ts';
-import { type Array64, adam as adamReference, zeros } from '../src/kernels/reference.ts';
+import { ADAM, type Array64, adam as adamReference, zeros } from '../src/kernels/reference.ts';
 import { spectrumColumns } from '../src/kernels/spectrumColumns.ts';
 import { spectrumRows } from '../src/kernels/spectrumRows.ts';
 import { adam, adamRates } from '../src/kernels/update.ts';
 import {
   createSpectrumTables,
-  recordImage,
+  layoutOfSpectra,
+  recordAscent,
+  recordFold,
+  recordWindow,
   type SpectrumTables,
 } from '../src/visualization/parametrization.ts';
 import { randomArray } from '../test/support/arrays.ts';
@@ -60,7 +63,9 @@ function spectrum(gpu: Gpu, row: SpectrumRow): KernelGroup {
   const { name, N, size, rows } = row;
   const { start, arrays, expected } = spectrumData(row);
   const tables = createSpectrumTables(gpu, size);
-  const { scale, turns } = tables;
+  const { turns } = tables;
+  const scales = image.frequencyScale(size, size);
+  const scale = createTensor(gpu, 'scale', scales.shape, { data: scales.data });
   const starts = { type: 'u32' as const, data: new Array<number>(2 * N).fill(start) };
   const origins = createTensor(gpu, 'origins', [1, N, 2], starts);
   const clock = createTensor(gpu, 'clock', [1], { type: 'u32' });
@@ -78,7 +83,7 @@ function spectrum(gpu: Gpu, row: SpectrumRow): KernelGroup {
     return { name: `${name}, ${names[i]}`, shape, bound: BOUND, expected: expected[i], ...pass };
   });
   const flops = cases[0].dispatches[0].pass.flops + cases[2].dispatches[0].pass.flops;
-  const whole = imageCases(gpu, row, arrays, flops, p, tables, { origins, clock });
+  const whole = imageCases(gpu, row, arrays, flops, tables, { origins, clock });
   const all = [...cases, ...whole.cases];
   const results = all.map(({ result }) => result);
   return {
@@ -87,30 +92,44 @@ function spectrum(gpu: Gpu, row: SpectrumRow): KernelGroup {
       ...Object.values(tensors),
       ...whole.tensors,
       ...results,
-      origins,
-      clock,
-      scale,
-      turns,
+      ...[origins, clock, scale, turns, tables.scale],
       ...(tables.simd ? [tables.simd.pairs] : []),
     ],
   };
 }
 
 /**
- * From the spectrum to the window of the image and back, colours included, by the kernels that the adapter gets. Two
- * transforms one after the other: twice the bound of one.
+ * From the spectrum to the window of the image, colours included, and from there back to a step of Adam, by the kernels
+ * that the adapter gets. Of the step the first moment is compared, which is the gradient but for a factor. Two transforms
+ * one after the other: twice the bound of one.
  */
 function imageCases(
   gpu: Gpu,
   { name, N, size, rows }: SpectrumRow,
   arrays: { p: Array64; dy: Array64 },
   flops: number,
-  p: Tensor,
   tables: SpectrumTables,
   places: { origins: Tensor; clock: Tensor },
 ): KernelGroup {
   const tape = new Tape();
-  const y = recordImage(tape, p, tables, rows, places);
+  const layout = layoutOfSpectra(tables);
+  const stored = (p: Array64): Array64 => ({
+    shape: [...layout.shape(p.shape[0])],
+    data: layout.store(p.data),
+  });
+  const spectrum = stored(arrays.p);
+  const nothing = zeros(...spectrum.shape);
+  const { p, m, v } = upload(gpu, { p: spectrum, m: nothing, v: nothing });
+  const rates = createTensor(gpu, 'rates', [1, 2], { data: adamRates(0.05, 1) });
+  const traced = {
+    objective: createTensor(gpu, 'objective', [N]),
+    trace: createTensor(gpu, 'trace', [1, N, 2]),
+  };
+  const place = { rows, ...places };
+  const folded = recordFold(tape, p, tables, place);
+  folded.differentiable = true;
+  const y = recordWindow(tape, folded, tables, place);
+  const forward = tape.dispatches.length;
   const inTexels = isPacked(y);
   const dy = createTensor(gpu, 'dy', y.shape, { data: (inTexels ? packed(arrays.dy) : arrays.dy).data });
   const start = Math.floor((size - rows) / 2);
@@ -121,24 +140,32 @@ function imageCases(
   const raw = image.colourBackwardX(last(arrays.dy), rgb);
   const dz = image.spectrumRowsBackwardZ(raw, z, size, size, window);
   const dp = image.spectrumColumnsBackwardP(dz, last(arrays.p), scale, window);
-  const cases = passesOf(gpu, tape, y, dy, p).map((pass, i): KernelCase => {
-    const [{ data }, { shape }] = [
-      [rgb, arrays.dy],
-      [dp, arrays.p],
-    ][i];
-    const indices = Array.from(data, (_, j) => (N - 1) * data.length + j);
-    const at = i === 0 && inTexels ? indices.map((index) => packedIndex(shape, index)) : indices;
-    const expected = { indices: at, values: data };
-    return {
-      name: `${name}, image${i === 0 ? '' : ' backward'}`,
-      shape,
-      bound: 2 * BOUND,
-      flops,
-      expected,
-      ...pass,
-    };
-  });
-  return { cases, tensors: [dy] };
+  const g = gradientOf(tape.backward(y, dy), folded);
+  recordAscent(tape, { spectrum: p, moments: [m, v], rates }, g, tables, place, traced);
+  y.buffer = createTensor(gpu, 'image', y.shape).buffer;
+  const lastOnes = (data: ArrayLike<number>) => Array.from(data, (_, j) => (N - 1) * data.length + j);
+  const indices = lastOnes(rgb.data).map((at) => (inTexels ? packedIndex(arrays.dy.shape, at) : at));
+  const moment = stored(dp).data.map((value) => (1 - ADAM.beta1) * value);
+  const common = { tape, bound: 2 * BOUND, flops };
+  const cases: KernelCase[] = [
+    {
+      ...common,
+      name: `${name}, image`,
+      shape: arrays.dy.shape,
+      dispatches: tape.dispatches.slice(0, forward),
+      result: y,
+      expected: { indices, values: rgb.data },
+    },
+    {
+      ...common,
+      name: `${name}, image backward, Adam`,
+      shape: m.shape,
+      dispatches: tape.dispatches.slice(forward),
+      result: m,
+      expected: { indices: lastOnes(moment), values: moment },
+    },
+  ];
+  return { cases, tensors: [dy, p, m, v, rates, y, ...Object.values(traced)] };
 }
 
 /** The last sample of a batch, as a batch of one. */

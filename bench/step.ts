@@ -108,7 +108,7 @@ export async function countCase(context: AscendContext, step: StepCase): Promise
   const all = Float32Array.from({ length: spectra.length * spectra[0].length }, (_, i) => {
     return spectra[Math.floor(i / spectra[0].length)][i % spectra[0].length];
   });
-  const state = createState(gpu, targets, settings.size, all);
+  const state = createState(gpu, targets, tables, all);
   const programs = await compilePrograms(gpu, step.tap.place, layouts, parameters, state, tables, settings);
   try {
     const { program, layout } = programOf(programs, settings.size);

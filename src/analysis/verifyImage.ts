@@ -12,6 +12,7 @@ import { roundHalfToEven } from '../model/preprocess.ts';
 import {
   createSpectrumTables,
   destroySpectrumTables,
+  layoutOfSpectra,
   planarImage,
   recordImage,
 } from '../visualization/parametrization.ts';
@@ -92,16 +93,26 @@ async function* verifyParametrization({ gpu, goldens }: VerifyContext): AsyncGen
     const record: Recording = (tape, p, table) =>
       planarImage(
         tape,
-        recordImage(tape, p, tables, size, {
+        recordImage(tape, p, tables, {
+          rows: size,
           origins: table('origins', [1, 1, 2], [0, 0], 'u32'),
           clock: table('clock', [1], [0], 'u32'),
         }),
       );
-    const { y, dx } = await run(gpu, spectrum.shape, spectrum.data, record, cotangent?.data);
+    const { shape, store, load } = layoutOfSpectra(tables);
+    const [, ...stored] = shape(1);
+    const { y, dx: gradientStored } = await run(
+      gpu,
+      stored,
+      store(Float32Array.from(spectrum.data)),
+      record,
+      cotangent?.data,
+    );
     destroySpectrumTables(gpu, tables);
     const expected = await goldens.load(name);
     yield imageRow(`image ${key}`, errorOverRms(y, expected.data));
-    if (!gradientName || !dx) continue;
+    if (!gradientName || !gradientStored) continue;
+    const dx = load(gradientStored);
     const gradient = await goldens.load(gradientName);
     const [, rows, F] = gradient.shape;
     const kept = dx.filter((_, i) => Math.floor(i / (2 * F)) % spectrum.shape[1] < rows);

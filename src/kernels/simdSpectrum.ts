@@ -19,6 +19,7 @@
 // not all fit the registers, so that they are fetched and stored once per four products.
 
 import { TEXELS_PER_ROW } from './op.ts';
+import { type Radix, radixOf } from './spectrumRecords.ts';
 
 /** Sizes of the three ops: images [C,H,W], F columns of frequencies, a window of ROWS x COLUMNS. */
 export interface SpectrumSizes {
@@ -32,12 +33,7 @@ export interface SpectrumSizes {
 }
 
 /** What follows from the sizes. */
-export interface SpectrumGeometry extends SpectrumSizes {
-  /** residues of rows */
-  R: number;
-  /** frequencies of one, and their pairs (g, G - g) */
-  G: number;
-  PAIRS: number;
+export interface SpectrumGeometry extends SpectrumSizes, Radix {
   /** most rows of a residue on one side of its middle row */
   REACH: number;
   /** the middle column */
@@ -46,16 +42,9 @@ export interface SpectrumGeometry extends SpectrumSizes {
 
 export function spectrumGeometry(sizes: SpectrumSizes): SpectrumGeometry {
   const { H, ROWS, COLUMNS } = sizes;
-  const R = H % 4 === 0 ? 4 : 1;
-  const REACH = Math.floor(Math.ceil(ROWS / R) / 2);
-  return {
-    ...sizes,
-    R,
-    G: H / R,
-    PAIRS: Math.floor(H / R / 2) + 1,
-    REACH,
-    MIDDLE: Math.floor(COLUMNS / 2),
-  };
+  const radix = radixOf(H);
+  const REACH = Math.floor(Math.ceil(ROWS / radix.R) / 2);
+  return { ...sizes, ...radix, REACH, MIDDLE: Math.floor(COLUMNS / 2) };
 }
 
 export const range = (count: number): number[] => [...Array(count).keys()];
@@ -73,7 +62,6 @@ const DECLARATIONS: Record<string, string> = {
   clock: 'var<storage, read> clock : array<u32>',
   turns: 'var<storage, read> turns : array<vec2f>',
   across: 'var<storage, read> across : array<vec2f>',
-  scale: 'var<storage, read> scale : array<f32>',
   texture: 'texture_storage_2d<rgba32float, read>',
 };
 

@@ -96,6 +96,13 @@ export const trace = (g: Shape): Update => {
   };
 };
 
+/** The same where `g` holds sums of squares [N,parts] already. */
+export const traceOfSquares = (g: Shape): Update => ({
+  ...trace(g),
+  source: tickSource.replace('v * v', 'v'),
+  constants: { SIZE: perSample(g) },
+});
+
 /** clock u32 [1] += 1. */
 export const advance = (): Update => ({
   name: 'advance',

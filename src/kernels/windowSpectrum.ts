@@ -5,8 +5,10 @@ import { expectShape, type Op, type Pass, type Shape } from './op.ts';
 import { type SimdText, simdPass } from './simdPass.ts';
 import { type SpectrumGeometry, type SpectrumSizes, spectrumGeometry } from './simdSpectrum.ts';
 import { columnsBackward, columnsForward } from './simdSpectrumColumns.ts';
-import { foldBackward, foldForward } from './simdSpectrumFold.ts';
+import { foldAscent, foldBackward, foldForward } from './simdSpectrumFold.ts';
 import { rowsBackward, rowsForward } from './simdSpectrumRows.ts';
+import { radixOf, recordsShape } from './spectrumRecords.ts';
+import type { Update } from './update.ts';
 
 export interface WindowSpectrumSettings {
   /** height and width of the whole image */
@@ -39,17 +41,18 @@ const pairedShape = (N: number, { C, R, REACH, F }: SpectrumGeometry): Shape => 
 const foldedShape = (N: number, { C, R, PAIRS, F }: SpectrumGeometry): Shape => [N, C, R, PAIRS, F, 4];
 
 /**
- * q of the spectrum p [N,C,H,F,2]. `scale` is [H,F], the same at fy and H - fy, `turns` [H,2] (cos and sin of
- * tau k / H), `origins` u32 [steps,N,2], `clock` u32 [1].
+ * q of a spectrum [N,C,H,F,2] whose records (spectrumRecords.ts) are p. `scale` holds scaleTexels, `turns` [H,2] cosine
+ * and sine of tau k / H, `origins` is u32 [steps,N,2], `clock` u32 [1].
  */
 export const foldSpectrum: Op<WindowSpectrumSettings> = {
   name: 'foldSpectrum',
   source: '',
   recipe({ p, scale, turns, origins }, settings) {
     const [H] = settings.frame;
-    expectShape('foldSpectrum', 'p', p, [-1, -1, H, -1, 2]);
+    expectShape('foldSpectrum', 'p', p, [-1, -1, -1, -1, -1]);
     const [N, C, , F] = p;
-    expectShape('foldSpectrum', 'scale', scale, [H, F]);
+    expectShape('foldSpectrum', 'p', p, recordsShape([N, C, H, F]));
+    expectShape('foldSpectrum', 'scale', scale, [radixOf(H).PAIRS, F, 4]);
     expectShape('foldSpectrum', 'turns', turns, [H, 2]);
     expectShape('foldSpectrum', 'origins', origins, [-1, N, 2]);
     const geometry = geometryOf(C, F, settings);
@@ -65,6 +68,27 @@ export const foldSpectrum: Op<WindowSpectrumSettings> = {
     };
   },
 };
+
+/**
+ * Adam ascent on the records p [N,C,PAIRS,F,4R] with moments m and v of the same shape, by the gradient `dy` of what
+ * foldSpectrum made with the same settings and tables; `rates` [steps,2] as `adam` has them. `squares` [N,parts] gets
+ * sums that add up to the gradient's square per sample.
+ */
+export function ascendSpectrum(p: Shape, settings: WindowSpectrumSettings): Update & { squares: Shape } {
+  const [N, C, , F] = p;
+  const [H] = settings.frame;
+  const geometry = geometryOf(C, F, settings);
+  const bindings = ['dy', 'scale', 'turns', 'origins', 'clock', 'rates', 'p', 'm', 'v', 'squares'];
+  const text = foldAscent(geometry);
+  const made = pass('ascend', bindings, N, 34 * N * C * H * F, geometry, text);
+  return {
+    name: 'ascendSpectrum',
+    source: text.source,
+    constants: {},
+    pass: made,
+    squares: [N, text.workgroups],
+  };
+}
 
 /** Shape of a table of turns for a frame of n: texel (i,k) has those of 2i k and (2i+1) k, cosine and sine of each. */
 export const turnPairsShape = (n: number): Shape => [Math.ceil(n / 2), n, 4];

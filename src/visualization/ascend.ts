@@ -18,6 +18,7 @@ import {
   createSpectrumTables,
   destroySpectrumTables,
   initialSpectrum,
+  layoutOfSpectra,
   renderImages,
 } from './parametrization.ts';
 import {
@@ -126,15 +127,17 @@ export async function ascend(
   let programs: Programs | undefined;
   const sampleOf = async (values: Promise<Float32Array>) => split(await values, targets.length);
   try {
-    state = createState(gpu, targets, settings.size, firstSpectra(targets, settings.size));
+    state = createState(gpu, targets, tables, firstSpectra(targets, settings.size));
     const { spectrum, moments } = state;
     const render = () => sampleOf(renderImages(gpu, spectrum, tables));
     await context.watcher?.look({ stepsDone: 0, histories: emptyHistories(targets), render });
     programs = await compilePrograms(gpu, place, layouts, parameters, state, tables, settings);
     const histories = await climb(context, programs, state, targets, settings, render);
     const images = await render();
-    const spectra = await sampleOf(read(gpu, spectrum));
-    const [first, second] = await Promise.all(moments.map((moment) => sampleOf(read(gpu, moment))));
+    const { load } = layoutOfSpectra(tables);
+    const [spectra, first, second] = await Promise.all(
+      [spectrum, ...moments].map((stored) => sampleOf(read(gpu, stored).then(load))),
+    );
     if (debugLevel >= 2) await printProfiles(gpu, programs);
     return histories.map((history, n) => ({
       status: images[n].every(Number.isFinite) ? statusOf(history, settings.steps) : 'diverged',

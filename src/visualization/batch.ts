@@ -27,7 +27,7 @@ export async function suitableBatch(
   const before = gpu.liveBytes;
   let state: AscentState | undefined;
   try {
-    state = createState(gpu, [target], settings.size, firstSpectra([target], settings.size));
+    state = createState(gpu, [target], tables, firstSpectra([target], settings.size));
     const stateBytes = gpu.liveBytes - before;
     const { programs } = await compilePrograms(gpu, place, layouts, parameters, state, tables, settings);
     const plans = [...programs.values()].map(({ plan }) => plan);

@@ -12,14 +12,20 @@ import { gradientOf, Tape } from '../engine/tape.ts';
 import { createTogether, destroy, type Tensor, write } from '../engine/tensor.ts';
 import type { Warp } from '../kernels/imageReference.ts';
 import { objective } from '../kernels/objective.ts';
-import { adam, adamRates, advance, trace } from '../kernels/update.ts';
+import { adamRates, advance } from '../kernels/update.ts';
 import { WARP_FIELDS } from '../kernels/warp.ts';
 import type { Network } from '../model/network.ts';
 import type { Parameters } from '../model/parameters.ts';
 import { centreOf, framesOf, type Layout, layoutKey, layoutOf, rowsOf } from '../model/receptiveField.ts';
 import { recordResnet } from '../model/resnet.ts';
 import type { AscendSettings, Target } from './ascend.ts';
-import { recordImage, type SpectrumTables, spectrumShape } from './parametrization.ts';
+import {
+  layoutOfSpectra,
+  recordAscent,
+  recordFold,
+  recordWindow,
+  type SpectrumTables,
+} from './parametrization.ts';
 import {
   type Draw,
   networkFrames,
@@ -51,20 +57,22 @@ export interface AscentState {
   trace: Tensor;
 }
 
+/** `spectra` [N,3,size,F,2]; how they are stored follows from the tables. */
 export function createState(
   gpu: Gpu,
   targets: readonly Target[],
-  size: number,
+  tables: SpectrumTables,
   spectra: Float32Array,
 ): AscentState {
   const N = targets.length;
-  const shape = spectrumShape(N, size);
+  const layout = layoutOfSpectra(tables);
+  const shape = layout.shape(N);
   return createTogether(gpu, (create) => {
     const table = (label: string, columns: number, type: 'f32' | 'u32' | 'i32' = 'f32') =>
       create(label, [SLOTS, N, columns], { type });
     const maps = () => table('maps', WARP_FIELDS.length);
     return {
-      spectrum: create('spectrum', shape, { data: spectra, differentiable: true }),
+      spectrum: create('spectrum', shape, { data: layout.store(spectra) }),
       moments: [create('first moment', shape), create('second moment', shape)],
       channels: create('channels', [N], { type: 'u32', data: targets.map(({ channel }) => channel) }),
       ones: create('ones', [N], { data: targets.map(() => 1) }),
@@ -135,9 +143,12 @@ function recordStep(
   tables: SpectrumTables,
   settings: AscendSettings,
 ): Tape {
-  const { spectrum, moments, channels, ones, clock, rates } = state;
+  const { spectrum, channels, ones, clock, origins, trace } = state;
   const tape = new Tape();
-  const image = recordImage(tape, spectrum, tables, transforms.rows, state);
+  const window = { rows: transforms.rows, origins, clock };
+  const folded = recordFold(tape, spectrum, tables, window);
+  folded.differentiable = true; // the gradient goes no further: the step's last kernel takes it from here
+  const image = recordWindow(tape, folded, tables, window);
   const moved = recordTransforms(tape, image, transforms, state, true);
   const places = recordResnet(tape, layout, parameters, moved);
 
@@ -150,9 +161,8 @@ function recordStep(
     { region: [first, first, rows, rows] },
   );
 
-  const g = gradientOf(tape.backward(value, ones), spectrum);
-  tape.update(adam(spectrum.shape), { p: spectrum, m: moments[0], v: moments[1], g, rates, clock });
-  tape.update(trace(spectrum.shape), { objective: value, g, trace: state.trace, clock });
+  const g = gradientOf(tape.backward(value, ones), folded);
+  recordAscent(tape, state, g, tables, window, { objective: value, trace });
   tape.update(advance(), { clock });
   return tape;
 }

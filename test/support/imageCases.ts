@@ -11,6 +11,7 @@ import { unpack } from '../../src/kernels/pack.ts';
 import { packedPad, pad } from '../../src/kernels/pad.ts';
 import { type Array64, zeros } from '../../src/kernels/reference.ts';
 import { spectrumColumns } from '../../src/kernels/spectrumColumns.ts';
+import { recordsOf, recordsShape, scaleTexels } from '../../src/kernels/spectrumRecords.ts';
 import { spectrumRows } from '../../src/kernels/spectrumRows.ts';
 import { candidatesOf, packedWarp, WARP_FIELDS, warp } from '../../src/kernels/warp.ts';
 import { foldSpectrum, turnPairsShape, windowColumns, windowRows } from '../../src/kernels/windowSpectrum.ts';
@@ -117,11 +118,15 @@ export function spectrumCase(
   const raw = (p: Array64, at: I.Window) => I.spectrumRows(I.spectrumColumns(p, scale, at), H, W, at);
   const back = (d: Array64, p: Array64, at: I.Window) =>
     I.spectrumColumnsBackwardP(I.spectrumRowsBackwardZ(d, half, H, W, at), p, scale, at);
+  const F = I.spectrumColumnCount(W);
+  const stored = (given: Array64): Array64 =>
+    lanes ? { shape: recordsShape(given.shape), data: recordsOf(given.data, H, F) } : given;
+  const texels = scaleTexels(scale.data, H, F);
   return {
     name,
-    inputs: { p },
+    inputs: { p: stored(p) },
     tables: {
-      scale,
+      scale: lanes ? { shape: texels.shape, data: texels.data } : scale,
       vertical: turnsOf(H),
       horizontal: turnsOf(W),
       down: turnPairsOf(H),
@@ -146,7 +151,10 @@ export function spectrumCase(
       return tape.apply(spectrumRows, { z, turns: horizontal, origins, clock }, { frame, columns: size[1] });
     },
     forward: (step) => perSample(N, (n) => raw(sample(p, n), window(step, n))),
-    backward: (dy, step) => ({ p: perSample(N, (n) => back(sample(dy, n), sample(p, n), window(step, n))) }),
+    backward: (dy, step) => {
+      const gradient = perSample(N, (n) => back(sample(dy, n), sample(p, n), window(step, n)));
+      return { p: stored({ shape: p.shape, data: gradient }).data };
+    },
   };
 }
 
