@@ -10,6 +10,9 @@ export const texels = (C: number): number => Math.ceil(C / 4);
 
 export const packedShape = ([N, C, H, W]: Shape): Shape => [N, texels(C), H, 4 * W];
 
+/** Pixels of a column that an invocation of the kernels of packed images has. */
+export const TALL = 4;
+
 /** Whether an image [N,3,H,W] is packed. */
 export const isPacked = ({ shape }: { shape: Shape }): boolean => shape[1] === 1;
 

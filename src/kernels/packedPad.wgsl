@@ -1,4 +1,4 @@
-// pad.wgsl for packed images, read as texels; one invocation per pixel.
+// pad.wgsl for packed images, read as texels; an invocation has TALL pixels of a column, as in packedWarp.wgsl.
 // y[p,q]  = x at frame coordinates (reflect(p + y0), reflect(q + x0))     reflect padding, the edge not repeated
 // dx[h,v] = sum of dy over the outputs that read it: the pixel itself and its mirror images
 // x is the window of an H_FRAME x W_FRAME picture that starts at `x_start`; y starts at `y_start`, which is
@@ -10,6 +10,7 @@ override P : i32;
 override Q : i32;
 override H_FRAME : i32;
 override W_FRAME : i32;
+override TALL : i32;
 override ACCUMULATE : bool = false;
 
 struct Placement { x_start : vec2i, y_start : vec2i }                // (row, column) each
@@ -30,37 +31,44 @@ fn reflect_into(i : i32, n : i32) -> i32 {
 
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) groups : vec3u) {
-  if (id.x >= u32(P * Q)) { return; }
   let at = placements[clock[0] * groups.y + id.y];
-  let h = reflect_into(i32(id.x) / Q + at.y_start.x, H_FRAME) - at.x_start.x;
-  let v = reflect_into(i32(id.x) % Q + at.y_start.y, W_FRAME) - at.x_start.y;
-  let inside = h >= 0 && h < H && v >= 0 && v < W;
-  let value = textureLoad(x, texel(select(0, (i32(id.y) * H + h) * W + v, inside)));
-  y[id.y * u32(P * Q) + id.x] = select(vec4f(), value, inside);
+  let q = i32(id.x) % Q;
+  let v = reflect_into(q + at.y_start.y, W_FRAME) - at.x_start.y;
+  for (var i = 0; i < TALL; i++) {
+    let p = i32(id.x) / Q * TALL + i;
+    if (p >= P) { break; }
+    let h = reflect_into(p + at.y_start.x, H_FRAME) - at.x_start.x;
+    let inside = h >= 0 && h < H && v >= 0 && v < W;
+    let value = textureLoad(x, texel(select(0, (i32(id.y) * H + h) * W + v, inside)));
+    y[(i32(id.y) * P + p) * Q + q] = select(vec4f(), value, inside);
+  }
 }
 
 @compute @workgroup_size(64)
 fn backward_x(@builtin(global_invocation_id) id : vec3u, @builtin(num_workgroups) groups : vec3u) {
-  if (id.x >= u32(H * W)) { return; }
   let at = placements[clock[0] * groups.y + id.y];
-  let h = i32(id.x) / W + at.x_start.x;                           // frame coordinates
-  let v = i32(id.x) % W + at.x_start.y;
+  let column = i32(id.x) % W;
+  let v = column + at.x_start.y;                                  // frame coordinates
   let plane = i32(id.y) * P * Q;
-
-  // h itself, its mirror at the first row and its mirror at the last row; the border rows are their own mirrors
-  let rows = vec3i(h, -h, 2 * (H_FRAME - 1) - h);
+  // v itself, its mirror at the first column and its mirror at the last; the border columns are their own mirrors
   let columns = vec3i(v, -v, 2 * (W_FRAME - 1) - v);
-  var d = vec4f();
-  for (var i = 0; i < 3; i++) {
-    let p = rows[i] - at.y_start.x;
-    if (p < 0 || p >= P || (i > 0 && rows[i] == h)) { continue; }
-    for (var j = 0; j < 3; j++) {
-      let q = columns[j] - at.y_start.y;
-      if (q < 0 || q >= Q || (j > 0 && columns[j] == v)) { continue; }
-      d += textureLoad(dy, texel(plane + p * Q + q));
+  for (var k = 0; k < TALL; k++) {
+    let row = i32(id.x) / W * TALL + k;
+    if (row >= H) { break; }
+    let h = row + at.x_start.x;
+    let rows = vec3i(h, -h, 2 * (H_FRAME - 1) - h);
+    var d = vec4f();
+    for (var i = 0; i < 3; i++) {
+      let p = rows[i] - at.y_start.x;
+      if (p < 0 || p >= P || (i > 0 && rows[i] == h)) { continue; }
+      for (var j = 0; j < 3; j++) {
+        let q = columns[j] - at.y_start.y;
+        if (q < 0 || q >= Q || (j > 0 && columns[j] == v)) { continue; }
+        d += textureLoad(dy, texel(plane + p * Q + q));
+      }
     }
+    let to = (i32(id.y) * H + row) * W + column;
+    if (ACCUMULATE) { d += dx[to]; }
+    dx[to] = d;
   }
-  let i = id.y * u32(H * W) + id.x;
-  if (ACCUMULATE) { d += dx[i]; }
-  dx[i] = d;
 }

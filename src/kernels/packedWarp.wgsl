@@ -1,4 +1,5 @@
-// warp.wgsl for packed images, read as texels; one invocation per pixel.
+// warp.wgsl for packed images, read as texels; an invocation has TALL pixels of a column, so that its map and the
+// divisions for its place, which this kind of adapter does one lane at a time, serve all of them.
 // y[p,q]  = x at (column, row), bilinear     column = xx q + xy p + x0,  row = yx q + yy p + y0
 // dx[h,v] = sum over the outputs (p,q) whose four source pixels include (h,v) of their weight * dy[p,q]
 // Outside x reads 0, and y is 0 outside its valid rectangle [x_low,x_high) x [y_low,y_high).
@@ -14,6 +15,7 @@ override W : i32;
 override P : i32;
 override Q : i32;
 override CANDIDATES : i32;
+override TALL : i32;
 override NORMALIZED : bool = false;
 override ACCUMULATE : bool = false;
 const MEAN = vec4f(0.485, 0.456, 0.406, 0);
@@ -51,6 +53,9 @@ fn source(m : Map, q : f32, p : f32) -> vec2f {
   return vec2f(m.xx * q + m.xy * p + m.x0, m.yx * q + m.yy * p + m.y0);
 }
 
+/** A whole number as an integer. Conversions that saturate are done one lane at a time here; coordinates are small. */
+fn whole(v : vec2f) -> vec2i { return bitcast<vec2i>(v + 12582912.0) - 0x4B400000; }
+
 fn pixel(plane : i32, h : i32, v : i32) -> vec4f {
   let inside = h >= 0 && h < H && v >= 0 && v < W;
   return select(vec4f(), textureLoad(x, texel(select(0, plane + h * W + v, inside))), inside);
@@ -63,24 +68,24 @@ fn forward(
   @builtin(subgroup_invocation_id) lane : u32,
 ) {
   let m = map_of(clock[0] * groups.y + id.y, lane);
-  if (id.x >= u32(P * Q)) { return; }
-  let p = f32(i32(id.x) / Q);
-  let q = f32(i32(id.x) % Q);
-
-  var value = vec4f();
-  if (q >= m.x_low && q < m.x_high && p >= m.y_low && p < m.y_high) {
-    let at = source(m, q, p);
+  let q = i32(id.x) % Q;
+  let first = i32(id.x) / Q * TALL;
+  let plane = i32(id.y) * H * W;
+  for (var i = 0; i < TALL; i++) {
+    let p = first + i;
+    if (p >= P) { break; }
+    let at = source(m, f32(q), f32(p));
     let low = floor(at);
     let t = at - low;
-    let plane = i32(id.y) * H * W;
-    let h = i32(low.y);
-    let v = i32(low.x);
+    let h = whole(low).y;
+    let v = whole(low).x;
     let top = (1 - t.x) * pixel(plane, h, v) + t.x * pixel(plane, h, v + 1);
     let bottom = (1 - t.x) * pixel(plane, h + 1, v) + t.x * pixel(plane, h + 1, v + 1);
-    value = (1 - t.y) * top + t.y * bottom;
+    let valid = f32(q) >= m.x_low && f32(q) < m.x_high && f32(p) >= m.y_low && f32(p) < m.y_high;
+    var value = select(vec4f(), (1 - t.y) * top + t.y * bottom, valid);
+    if (NORMALIZED) { value = (value - MEAN) / STD; }
+    y[(i32(id.y) * P + p) * Q + q] = value;
   }
-  if (NORMALIZED) { value = (value - MEAN) / STD; }
-  y[id.y * u32(P * Q) + id.x] = value;
 }
 
 @compute @workgroup_size(64)
@@ -90,31 +95,35 @@ fn backward_x(
   @builtin(subgroup_invocation_id) lane : u32,
 ) {
   let m = map_of(clock[0] * groups.y + id.y, lane);
-  if (id.x >= u32(H * W)) { return; }
-  let h = f32(i32(id.x) / W);
-  let v = f32(i32(id.x) % W);
-
-  // the output position that looks exactly at (h,v), and how far from it an output can be to still touch (h,v)
+  let column = i32(id.x) % W;
+  let first = i32(id.x) / W * TALL;
+  // how far an output can be from where a map looks at a pixel exactly, to still touch it
   let determinant = m.xx * m.yy - m.xy * m.yx;
-  let centre = vec2f(m.yy * (v - m.x0) - m.xy * (h - m.y0), m.xx * (h - m.y0) - m.yx * (v - m.x0)) / determinant;
   let reach = vec2f(abs(m.yy) + abs(m.xy), abs(m.xx) + abs(m.yx)) / abs(determinant) + 0.001;
-  let low = max(ceil(centre - reach), vec2f(max(m.x_low, 0.0), max(m.y_low, 0.0)));
-  let high = min(floor(centre + reach), vec2f(min(m.x_high, f32(Q)) - 1, min(m.y_high, f32(P)) - 1));
-
+  let least = vec2f(max(m.x_low, 0.0), max(m.y_low, 0.0));
+  let most = vec2f(min(m.x_high, f32(Q)) - 1, min(m.y_high, f32(P)) - 1);
   let plane = i32(id.y) * P * Q;
-  let first = plane + i32(low.y) * Q + i32(low.x);
-  var d = vec4f();
-  for (var i = 0; i < CANDIDATES; i++) {
-    for (var j = 0; j < CANDIDATES; j++) {
-      let at = low + vec2f(f32(j), f32(i));
+  for (var i = 0; i < TALL; i++) {
+    if (first + i >= H) { break; }
+    let h = f32(first + i);
+    let v = f32(column);
+    let x = m.yy * (v - m.x0) - m.xy * (h - m.y0);
+    let centre = vec2f(x, m.xx * (h - m.y0) - m.yx * (v - m.x0)) / determinant;
+    let low = max(ceil(centre - reach), least);
+    let high = min(floor(centre + reach), most);
+    let corner = plane + whole(low).y * Q + whole(low).x;
+    var d = vec4f();
+    for (var j = 0; j < CANDIDATES * CANDIDATES; j++) {
+      let step = vec2i(j % CANDIDATES, j / CANDIDATES);
+      let at = low + vec2f(step);
       let inside = all(at <= high);
       let weights = saturate(1 - abs(source(m, at.x, at.y) - vec2f(v, h)));
-      let there = textureLoad(dy, texel(select(plane, first + i * Q + j, inside)));
+      let there = textureLoad(dy, texel(select(plane, corner + step.y * Q + step.x, inside)));
       d += select(0.0, weights.x * weights.y, inside) * there;
     }
+    if (NORMALIZED) { d /= STD; }
+    let at = (i32(id.y) * H + first + i) * W + column;
+    if (ACCUMULATE) { d += dx[at]; }
+    dx[at] = d;
   }
-  if (NORMALIZED) { d /= STD; }
-  let i = id.y * u32(H * W) + id.x;
-  if (ACCUMULATE) { d += dx[i]; }
-  dx[i] = d;
 }

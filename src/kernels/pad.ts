@@ -2,6 +2,7 @@
 // read per step and sample from `placements`.
 
 import { elements, expect, expectShape, type Op, perElement, type Recipe, type Shape } from './op.ts';
+import { TALL } from './pack.ts';
 import packedSource from './packedPad.wgsl';
 import source from './pad.wgsl';
 
@@ -22,7 +23,8 @@ export const pad: Op<PadOpSettings> = {
   recipe({ x, placements }, settings) {
     expectShape('pad', 'x', x, [-1, -1, -1, -1]);
     const [N, C, H, W] = x;
-    return recipeOf(placements, [N, C, ...settings.size], { C, H, W }, settings, perElement(x));
+    const y = [N, C, ...settings.size];
+    return recipeOf(placements, y, { C, H, W }, settings, perElement(x), perElement(y));
   },
 };
 
@@ -35,18 +37,20 @@ export const packedPad: Op<PadOpSettings> = {
     const [N, , H, floats] = x;
     const W = floats / 4;
     const [P, Q] = settings.size;
-    return recipeOf(placements, [N, 1, P, 4 * Q], { H, W }, settings, [H * W, N]);
+    const tall = (rows: number, columns: number) => [Math.ceil(rows / TALL) * columns, N] as const;
+    return recipeOf(placements, [N, 1, P, 4 * Q], { H, W, TALL }, settings, tall(H, W), tall(P, Q));
   },
 };
 
 function recipeOf(
   placements: Shape,
   y: Shape,
-  sizes: { C?: number; H: number; W: number },
+  sizes: Record<'H' | 'W', number> & Record<string, number>,
   { frame, size: [P, Q] }: PadOpSettings,
   inputs: readonly [number, number],
+  outputs: readonly [number, number],
 ): Recipe {
-  const { C = 1, H, W } = sizes;
+  const { H, W } = sizes;
   expectShape('pad', 'placements', placements, [-1, y[0], 4]);
   expect(
     'pad',
@@ -54,7 +58,6 @@ function recipeOf(
     `x (${H}x${W}) is larger than its frame (${frame.join('x')}).`,
   );
   const flops = elements(y);
-  const outputs = [C * P * Q, y[0]] as const;
   const table = ['placements', 'clock'];
   return {
     outputs: { y: { shape: y } },

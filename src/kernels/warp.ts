@@ -3,6 +3,7 @@
 
 import type { Warp } from './imageReference.ts';
 import { elements, expectShape, type Op, perElement, type Recipe, type Shape } from './op.ts';
+import { TALL } from './pack.ts';
 import packedSource from './packedWarp.wgsl';
 import source from './warp.wgsl';
 
@@ -46,7 +47,8 @@ export const warp: Op<WarpSettings> = {
   recipe({ x, maps }, { size }) {
     expectShape('warp', 'x', x, [-1, -1, -1, -1]);
     const [N, C, H, W] = x;
-    return recipeOf(maps, [N, C, ...size], { C, H, W, P: size[0], Q: size[1] }, perElement(x));
+    const y = [N, C, ...size];
+    return recipeOf(maps, y, { C, H, W, P: size[0], Q: size[1] }, perElement(x), perElement(y));
   },
 };
 
@@ -58,8 +60,9 @@ export const packedWarp: Op<WarpSettings> = {
     expectShape('packedWarp', 'x', x, [-1, 1, -1, -1]);
     const [N, , H, floats] = x;
     const W = floats / 4;
-    const constants = { H, W, P, Q, CANDIDATES: candidates, NORMALIZED: normalized ? 1 : 0 };
-    return recipeOf(maps, [N, 1, P, 4 * Q], constants, [H * W, N]);
+    const constants = { H, W, P, Q, CANDIDATES: candidates, NORMALIZED: normalized ? 1 : 0, TALL };
+    const tall = (rows: number, columns: number) => [Math.ceil(rows / TALL) * columns, N] as const;
+    return recipeOf(maps, [N, 1, P, 4 * Q], constants, tall(H, W), tall(P, Q));
   },
 };
 
@@ -68,10 +71,10 @@ function recipeOf(
   y: Shape,
   constants: Record<string, number>,
   inputs: readonly [number, number],
+  outputs: readonly [number, number],
 ): Recipe {
   expectShape('warp', 'maps', maps, [-1, y[0], WARP_FIELDS.length]);
   const flops = 16 * elements(y);
-  const outputs = [constants.P * constants.Q * (constants.C ?? 1), y[0]] as const;
   return {
     outputs: { y: { shape: y } },
     constants,

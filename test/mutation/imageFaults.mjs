@@ -105,9 +105,18 @@ export const imageFaults = [
       [
         'missing accumulate',
         'packedWarp.wgsl',
-        'if (ACCUMULATE) { d += dx[i]; }',
+        'if (ACCUMULATE) { d += dx[at]; }',
         'if (ACCUMULATE) { d += vec4f(); }',
       ],
+      ['off by one', 'packedWarp.wgsl', 'if (p >= P) { break; }', 'if (p > P) { break; }'],
+      ['index', 'packedWarp.wgsl', 'let first = i32(id.x) / W * TALL;', 'let first = i32(id.x) / Q * TALL;'],
+      [
+        'missing pixel',
+        'packedPad.wgsl',
+        'for (var k = 0; k < TALL; k++)',
+        'for (var k = 0; k < TALL - 1; k++)',
+      ],
+      ['wrong constant', 'packedWarp.wgsl', '12582912.0) - 0x4B400000', '8388608.0) - 0x4B000000'],
       ['missing bound', 'packedPad.wgsl', '(j > 0 && columns[j] == v)', 'false'],
       [
         'index',
@@ -129,7 +138,7 @@ export const imageFaults = [
         'maps[row * FIELDS + 8 + lane % 1]',
       ],
       ['off by one', 'warp.ts', 'Math.floor(2 * reach) + 1', 'Math.floor(2 * reach)'],
-      ['off by one', 'packedWarp.wgsl', 'value = (1 - t.y) * top + t.y * bottom;', 'value = top;'],
+      ['off by one', 'packedWarp.wgsl', '(1 - t.y) * top + t.y * bottom, valid', 'top, valid'],
     ],
   },
 ];
