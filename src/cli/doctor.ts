@@ -57,6 +57,7 @@ function facts(gpu: Gpu, test: SelfTest) {
       software: gpu.isSoftware,
     },
     kernels: gpu.kernels,
+    weights: gpu.float16 ? 'float16' : 'float32',
     tuning: describeTuning(gpu),
     limits: Object.fromEntries(LIMITS.map((name) => [name, gpu.device.limits[name]])),
     features: [...gpu.device.features].sort(),
@@ -65,7 +66,7 @@ function facts(gpu: Gpu, test: SelfTest) {
 }
 
 function print(gpu: Gpu, test: SelfTest): void {
-  const { node, platform, adapter, kernels, tuning, limits, features } = facts(gpu, test);
+  const { node, platform, adapter, kernels, weights, tuning, limits, features } = facts(gpu, test);
   const line = (label: string, value: unknown) => console.log(`${label.padEnd(36)} ${value}`);
   line('streamscope', version);
   line('node', `${node}, ${platform}`);
@@ -75,6 +76,7 @@ function print(gpu: Gpu, test: SelfTest): void {
     [adapter.vendor, adapter.architecture].filter(Boolean).join(', ') || 'not given',
   );
   line('kernels', `${kernels} (STREAMSCOPE_KERNELS=${KERNEL_FAMILIES.join(' or ')} chooses)`);
+  line('weights of convolutions', `${weights} (STREAMSCOPE_FLOAT16=1 halves them)`);
   line('tuning', tuning);
   for (const [name, value] of Object.entries(limits)) line(name, value);
   line('features', features.join(', ') || 'none');

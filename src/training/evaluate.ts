@@ -25,7 +25,7 @@ export class Evaluator {
     weights: Weights,
     batch: number,
   ): Promise<Evaluator> {
-    const parameters = new Parameters(gpu, weights);
+    const parameters = new Parameters(gpu, weights, 'f32'); // what was trained, however it will be stored
     const x = createTensor(gpu, 'images', [batch, ...input]);
     try {
       const tape = new Tape();
