@@ -16,12 +16,16 @@ afterAll(() => gpu?.close());
 
 const forward: Pass = { entryPoint: 'forward', bindings: ['x', 'y'], invocations: [1, 1], flops: 1 };
 
-test('bindings are read from the declarations: name, number, access', () => {
+test('bindings are read from the declarations: name, number, access, format of texels', () => {
   const bindings = bindingsOf(conv2d.source);
   expect(Object.keys(bindings)).toEqual(['x', 'w', 'y', 'dy', 'dx', 'parts', 'dw']);
   expect(bindings.x).toEqual({ binding: 0, type: 'read-only-storage' });
   expect(bindings.dx).toEqual({ binding: 4, type: 'storage' });
-  expect(bindingsOf(packedWarp.source).x).toEqual({ binding: 0, type: 'texture' });
+  const { x } = bindingsOf(packedWarp.source);
+  expect(x).toEqual({ binding: 0, type: 'texture', format: 'rgba32float' });
+  const halves = bindingsOf(packedWarp.source.replace('rgba32float', 'rgba16float'));
+  expect(halves.x.format).toBe('rgba16float');
+  expect(halves.dy.format).toBe('rgba32float');
 });
 
 describe('errors', () => {
