@@ -10,7 +10,7 @@ import { Parameters } from '../src/model/parameters.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { KernelCase } from './kernelCase.ts';
 import { kernelGroups } from './kernelCases.ts';
-import { networkBounds, validateNetwork } from './networkBench.ts';
+import { NETWORK_BOUNDS, validateNetwork } from './networkBench.ts';
 import { networkCases, referenceOfNetwork } from './networkCase.ts';
 import { convolutionFlops } from './networkFiles.ts';
 import { setUp } from './networkOurs.ts';
@@ -119,10 +119,8 @@ async function benchConvolutions(
   const shape = [batch, 3, networkCases.size, networkCases.size];
   try {
     const found = await subject.results();
-    const bounds = networkBounds(gpu);
-    const expected = referenceOfNetwork(cache, network, weights, row);
-    const { valid, gradient } = validateNetwork(row, expected, found, bounds);
-    const validation = { valid, error: gradient!, bound: bounds.gradient };
+    const { valid, gradient } = validateNetwork(row, referenceOfNetwork(cache, network, weights, row), found);
+    const validation = { valid, error: gradient!, bound: NETWORK_BOUNDS.gradient };
     if (!valid) return { name, shape, validation };
     const plan = await subject.convolutions();
     try {

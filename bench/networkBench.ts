@@ -6,7 +6,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { relativeL2 } from '../src/analysis/verify.ts';
-import type { Gpu } from '../src/engine/device.ts';
 import { StreamscopeError } from '../src/error.ts';
 import type { Child } from './child.ts';
 import {
@@ -25,11 +24,6 @@ const ROUNDS = 2;
 const LEAST = 3;
 /** float32 decides some ReLUs and maxima otherwise than float64, and each such flip moves a gradient. */
 export const NETWORK_BOUNDS = { output: 1e-4, gradient: 1e-2 };
-/** What rounded weights may do on top of that. */
-const BOUNDS_OF_FLOAT16 = { output: 2e-2, gradient: 0.3 };
-
-export const networkBounds = ({ float16 }: Pick<Gpu, 'float16'>) =>
-  float16 ? BOUNDS_OF_FLOAT16 : NETWORK_BOUNDS;
 
 export interface NetworkValidation {
   valid: boolean;
@@ -71,19 +65,18 @@ export function validateNetwork(
   { tap }: NetworkCase,
   reference: NetworkReference,
   results: readonly ArrayLike<number>[],
-  bounds = NETWORK_BOUNDS,
 ): NetworkValidation {
   const expected = results.map((_, n) => reference[n % reference.length]);
   const worst = (errors: number[]) => Math.max(...errors); // NaN wins
   if (!tap) {
     const output = worst(results.map((result, n) => relativeL2(Array.from(result), expected[n])));
-    return { valid: output <= bounds.output, output };
+    return { valid: output <= NETWORK_BOUNDS.output, output };
   }
   const scale = Math.sqrt(reference.reduce((sum, [v]) => sum + v * v, 0) / reference.length);
   const output = worst(results.map((result, n) => Math.abs(result[0] - expected[n][0]) / scale));
   const rest = (values: ArrayLike<number>) => Array.from(values).slice(1);
   const gradient = worst(results.map((result, n) => relativeL2(rest(result), rest(expected[n]))));
-  const valid = output <= bounds.output && gradient <= bounds.gradient;
+  const valid = output <= NETWORK_BOUNDS.output && gradient <= NETWORK_BOUNDS.gradient;
   return { valid, output, gradient };
 }
 
@@ -159,8 +152,7 @@ async function benchCase(
   try {
     const result = { ...row, peers: {} } as NetworkRow;
     for (const [name, { plan, results }] of Object.entries(subjects)) {
-      const bounds = networkBounds(exchange.context.gpu);
-      const validation = validateNetwork(row, reference, await results(), bounds);
+      const validation = validateNetwork(row, reference, await results());
       result[name as 'whole'] = { validation, mflop: plan.flops / 1e6, dispatches: plan.dispatches.length };
     }
     if (!result.whole.validation.valid || result.window?.validation.valid === false) return result;

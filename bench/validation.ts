@@ -15,8 +15,6 @@ import { median } from './samples.ts';
 import { cases, type StepCase, settingsOf, targetsOf } from './stepCase.ts';
 
 export const BOUNDS = { objective: 1e-4, gradient: 1e-3 };
-/** Several times what rounded weights do to ResNet18 (docs/log.md); what a wrong kernel does is larger still. */
-const BOUNDS_OF_FLOAT16 = { objective: 2e-2, gradient: 0.3 };
 const FLIP = 100;
 
 export interface Validation {
@@ -94,8 +92,7 @@ export async function validate(
       gradient.push(relativeL2(found, expected));
     });
   }
-  const bounds = context.gpu.float16 ? BOUNDS_OF_FLOAT16 : BOUNDS;
-  const valid = within(objective, bounds.objective) && within(gradient, bounds.gradient);
+  const valid = within(objective, BOUNDS.objective) && within(gradient, BOUNDS.gradient);
   return { valid, against, objective: spread(objective), gradient: spread(gradient) };
 }
 

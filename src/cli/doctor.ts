@@ -76,7 +76,7 @@ function print(gpu: Gpu, test: SelfTest): void {
     [adapter.vendor, adapter.architecture].filter(Boolean).join(', ') || 'not given',
   );
   line('kernels', `${kernels} (STREAMSCOPE_KERNELS=${KERNEL_FAMILIES.join(' or ')} chooses)`);
-  line('weights of convolutions', `${weights} (STREAMSCOPE_FLOAT16=1 halves them)`);
+  line('weights of convolutions', `${weights} (STREAMSCOPE_FLOAT16=1 stores them in two bytes each)`);
   line('tuning', tuning);
   for (const [name, value] of Object.entries(limits)) line(name, value);
   line('features', features.join(', ') || 'none');

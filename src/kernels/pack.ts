@@ -13,6 +13,12 @@ export const packedShape = ([N, C, H, W]: Shape): Shape => [N, texels(C), H, 4 *
 /** Pixels of a column that an invocation of the kernels of packed images has. */
 export const TALL = 4;
 
+/** One invocation per TALL pixels of a column, of N images. */
+export const perTallPixel = (N: number, rows: number, columns: number): [number, number] => [
+  Math.ceil(rows / TALL) * columns,
+  N,
+];
+
 /** Whether an image [N,3,H,W] is packed. */
 export const isPacked = ({ shape }: { shape: Shape }): boolean => shape[1] === 1;
 

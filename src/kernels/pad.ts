@@ -2,7 +2,7 @@
 // read per step and sample from `placements`.
 
 import { elements, expect, expectShape, type Op, perElement, type Recipe, type Shape } from './op.ts';
-import { TALL } from './pack.ts';
+import { perTallPixel, TALL } from './pack.ts';
 import packedSource from './packedPad.wgsl';
 import source from './pad.wgsl';
 
@@ -37,8 +37,8 @@ export const packedPad: Op<PadOpSettings> = {
     const [N, , H, floats] = x;
     const W = floats / 4;
     const [P, Q] = settings.size;
-    const tall = (rows: number, columns: number) => [Math.ceil(rows / TALL) * columns, N] as const;
-    return recipeOf(placements, [N, 1, P, 4 * Q], { H, W, TALL }, settings, tall(H, W), tall(P, Q));
+    const [inputs, outputs] = [perTallPixel(N, H, W), perTallPixel(N, P, Q)];
+    return recipeOf(placements, [N, 1, P, 4 * Q], { H, W, TALL }, settings, inputs, outputs);
   },
 };
 

@@ -3,7 +3,7 @@
 
 import type { Warp } from './imageReference.ts';
 import { elements, expectShape, type Op, perElement, type Recipe, type Shape } from './op.ts';
-import { TALL } from './pack.ts';
+import { perTallPixel, TALL } from './pack.ts';
 import packedSource from './packedWarp.wgsl';
 import source from './warp.wgsl';
 
@@ -61,8 +61,7 @@ export const packedWarp: Op<WarpSettings> = {
     const [N, , H, floats] = x;
     const W = floats / 4;
     const constants = { H, W, P, Q, CANDIDATES: candidates, NORMALIZED: normalized ? 1 : 0, TALL };
-    const tall = (rows: number, columns: number) => [Math.ceil(rows / TALL) * columns, N] as const;
-    return recipeOf(maps, [N, 1, P, 4 * Q], constants, tall(H, W), tall(P, Q));
+    return recipeOf(maps, [N, 1, P, 4 * Q], constants, perTallPixel(N, H, W), perTallPixel(N, P, Q));
   },
 };
 
