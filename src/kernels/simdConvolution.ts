@@ -8,8 +8,8 @@
 //     for every output pixel:          y[pixel] += sum over c and taps of broadcast(patch pixel) * weight[tap]
 //
 // A large filter (the stem's 7x7) is taken one row at a time, as if its rows were channels: the patch then is the
-// tile's rows only, and more sums fit beside it. A tile may span samples, or be all of a small picture: then no
-// product with its padding is written (simdTiles.ts).
+// tile's rows only, and more sums fit beside it. A tile may span samples, or be as wide or high as a picture: then no
+// product with padding on those sides is written (simdTiles.ts).
 //
 // The text depends on filter, stride and tile alone; sizes are read from `shape` (but where a tile is a whole picture), so
 // that few kernels serve all layers and windows: compiling one takes the driver about a second. The same loop computes the gradient of x: a
@@ -20,6 +20,8 @@
 import { TEXELS_PER_ROW } from './op.ts';
 import type { SimdText } from './simdPass.ts';
 import {
+  type Block,
+  blocksOf,
   chooseTile,
   type Extent,
   type SimdFilter,
@@ -183,24 +185,22 @@ const patchLoad = ({ read }: SimdKernel, i: number): string =>
   ].join(' ');
 
 /**
- * The products, in blocks of rows with at most 16 sums: more do not fit the registers at once. What a turn adds to an
- * output is summed by itself before it joins the rest: fewer roundings of large numbers.
+ * The products, block by block. What a turn adds to an output is summed by itself before it joins the rest: fewer
+ * roundings of large numbers.
  */
 function productBlocks(filter: SimdFilter, turn: Turn, tile: Tile): string[] {
   const { columns, vectors } = tile;
   const all = tile.samples * tile.rows;
-  const high = Math.max(1, Math.floor(16 / columns / vectors));
   return turn.taps.flatMap((taps, phase) =>
-    range(taps.length > 0 ? Math.ceil(all / high) : 0).map((block) => {
-      const rows = range(Math.min(high, all - block * high)).map((i) => block * high + i);
+    (taps.length > 0 ? blocksOf(tile) : []).map((block) => {
       const sums = range(vectors).flatMap((v) =>
-        rows.flatMap((row) =>
-          range(columns).map((j) => (phase * vectors + v) * all * columns + row * columns + j),
+        block.rows.flatMap((row) =>
+          block.columns.map((j) => ((phase * vectors + v) * all + row) * columns + j),
         ),
       );
       const first = turn.taps.slice(0, phase).flat().length;
       const products = range(filter.channels).map((channel) =>
-        productBlock(filter, turn, tile, { rows, taps, first, phase, channel }),
+        productBlock(filter, turn, tile, { ...block, taps, first, phase, channel }),
       );
       const zero = sums.map((i) => `var z${i} = 0.0;`).join(' ');
       const add = sums.map((i) => `y${i} += z${i};`).join(' ');
@@ -209,8 +209,7 @@ function productBlocks(filter: SimdFilter, turn: Turn, tile: Tile): string[] {
   );
 }
 
-interface Block {
-  rows: readonly number[];
+interface Products extends Block {
   taps: readonly Tap[];
   /** how many taps other phases have before these */
   first: number;
@@ -218,12 +217,12 @@ interface Block {
   channel: number;
 }
 
-/** The products of some of a tile's rows with one of the four channels, line by line of the patch. */
+/** The products of a block with one of the four channels, line by line of the patch. */
 function productBlock(
   { lanes }: SimdFilter,
   turn: Turn,
-  { samples, rows: height, columns, vectors }: Tile,
-  { rows, taps, first, phase, channel }: Block,
+  { samples, rows: height, columns: width, vectors }: Tile,
+  { rows, columns, taps, first, phase, channel }: Products,
 ): string {
   const { patchRows, patchColumns } = turn;
   // a tile's rows are those of its samples, one after the other
@@ -239,7 +238,7 @@ function productBlock(
     .map((line) => {
       const here = all.filter((product) => product.line === line).sort((a, b) => a.tap.column - b.tap.column);
       const columnsOf = (tap: Tap) =>
-        range(columns).flatMap((j) => {
+        columns.flatMap((j) => {
           const column = seen(turn, 1, j, tap);
           return column === undefined ? [] : [{ j, column }];
         });
@@ -251,7 +250,7 @@ function productBlock(
         });
       const products = here.flatMap(({ row, tap, w }) =>
         range(vectors).map((v) => {
-          const start = ((phase * vectors + v) * samples * height + row) * columns;
+          const start = ((phase * vectors + v) * samples * height + row) * width;
           const sums = columnsOf(tap).map(({ j, column }) => `z${start + j} += b${column} * w;`);
           return `{ let w = w${w + v}[${channel}]; ${sums.join(' ')} }`;
         }),

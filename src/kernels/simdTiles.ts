@@ -1,6 +1,7 @@
 // What a subgroup of simdConvolution.ts works on at a time, and which choice costs least. A subgroup computes a tile of
 // pixels, of several samples where pictures are small: what it loads of the weights serves them all. It does so for one
-// or two outputs per lane: what it loads of the picture serves both. A tile that is all of a picture multiplies no padding.
+// or two outputs per lane: what it loads of the picture serves both. A tile that is all of a picture, along one axis or both,
+// multiplies no padding there.
 
 /** One product of an output: weight `weight` of the table, with the pixel at (row, column) of the patch it sees. */
 export interface Tap {
@@ -31,8 +32,8 @@ export interface Tile {
   columns: number;
   /** outputs of a lane: broadcasts serve them all */
   vectors: number;
-  /** it is all of a small picture, and its text leaves out the products with padding */
-  whole: boolean;
+  /** whether it is all of a picture along rows, along columns: then its text leaves out the products with padding there */
+  whole: readonly [boolean, boolean];
 }
 
 /** How much there is. */
@@ -52,8 +53,8 @@ export interface Extent {
   outputs: number;
 }
 
-/** Few, so that few kernels are compiled. */
-const TILES: readonly Pick<Tile, 'samples' | 'rows' | 'columns'>[] = [
+/** Tiles that many layers share, so that few kernels are compiled. */
+const COMMON: readonly Pick<Tile, 'samples' | 'rows' | 'columns'>[] = [
   [1, 1, 1],
   [1, 3, 3],
   [1, 3, 5],
@@ -64,24 +65,27 @@ const TILES: readonly Pick<Tile, 'samples' | 'rows' | 'columns'>[] = [
   [1, 6, 6],
   [1, 5, 7],
   [1, 7, 7],
-  [1, 5, 10],
-  [1, 8, 8],
   [8, 1, 1],
   [4, 3, 3],
   [2, 4, 4],
   [2, 5, 5],
 ].map(([samples, rows, columns]) => ({ samples, rows, columns }));
-/** Samples of a tile that is all of a picture of at most so many positions. */
+/** How much less a tile has to cost that one layer has to itself, and its samples where it is all of a picture. */
+const OWN_GAIN = 1.1;
 const WHOLE_SAMPLES = [1, 2, 4, 8];
-const MAX_WHOLE = 100;
+/** Rows and columns of others: thin ones measured worse than they count. */
+const OWN_SIDE = 3;
 /** Outputs of a lane. With two, a broadcast and a load of the patch serve both; four measured no better. */
 const VECTORS = [1, 2];
+/** Sums that fit the registers at once. */
+const MAX_BLOCK = 16;
 /** More products per channel, or sums, take longer by far to compile and no less to compute. */
-const MAX_PRODUCTS = 1024;
+const MAX_PRODUCTS = 1350;
 const MAX_SUMS = 200;
 /** Filters of more taps than this are taken row by row. */
 const MAX_TAPS = 25;
-/** Cost of loading a texel, in products, by lanes: measured on lavapipe. */
+/** Costs of a broadcast to a block of sums and of loading a texel, in products: measured on lavapipe. */
+const BROADCAST_COST = 0.5;
 export const loadCost = (lanes: number): number => (lanes > 8 ? 55 : 20);
 
 /** What one turn of the loop works on: all of the filter's rows, or one; and the patch they see from a tile. */
@@ -118,9 +122,9 @@ export function turnOf({ R, S, stride, phases, weights }: SimdFilter, extent: Ex
     weights: apart ? S : (weights ?? R * S),
     step,
     spread,
-    without: tile.whole ? [extent.top, extent.left] : [0, 0],
-    patchRows: tile.whole ? extent.H : (tile.rows - 1) * step[0] + turnRows,
-    patchColumns: tile.whole ? extent.W : (tile.columns - 1) * step[1] + S,
+    without: [tile.whole[0] ? extent.top : 0, tile.whole[1] ? extent.left : 0],
+    patchRows: tile.whole[0] ? extent.H : (tile.rows - 1) * step[0] + turnRows,
+    patchColumns: tile.whole[1] ? extent.W : (tile.columns - 1) * step[1] + S,
   };
 }
 
@@ -130,17 +134,54 @@ export function seen({ step, without, patchRows, patchColumns }: Turn, axis: 0 |
   return at >= 0 && at < (axis === 0 ? patchRows : patchColumns) ? at : undefined;
 }
 
+/** Rows, those of all samples one after the other, and columns of a tile whose sums are in registers together. */
+export interface Block {
+  rows: readonly number[];
+  columns: readonly number[];
+}
+
+export function blocksOf({ samples, rows, columns, vectors }: Tile): Block[] {
+  const wide = Math.ceil(columns / Math.ceil((columns * vectors) / MAX_BLOCK));
+  const high = Math.max(1, Math.floor(MAX_BLOCK / wide / vectors));
+  const bands = runs(samples * rows, high);
+  return bands.flatMap((band) => runs(columns, wide).map((run) => ({ rows: band, columns: run })));
+}
+
+/** 0 to count - 1, in runs of `length`. */
+const runs = (count: number, length: number): number[][] =>
+  Array.from({ length: Math.ceil(count / length) }, (_, i) =>
+    Array.from({ length: Math.min(length, count - i * length) }, (_, j) => i * length + j),
+  );
+
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** Sums of a lane for one phase. */
 const sumsOf = ({ samples, rows, columns, vectors }: Tile): number => samples * rows * columns * vectors;
 
 /** Products of a lane with one channel in one turn. */
-function productsOf(turn: Turn, { samples, rows, columns, vectors }: Tile): number {
+function productsOf(turn: Turn, { samples, rows, columns, vectors, whole }: Tile): number {
+  const along = (axis: 0 | 1, count: number, tap: Tap) => {
+    if (!whole[axis]) return count;
+    return Array.from({ length: count }, (_, i) => seen(turn, axis, i, tap)).filter((at) => at !== undefined)
+      .length;
+  };
   const taps = turn.taps.flat();
-  const along = (axis: 0 | 1, count: number, tap: Tap) =>
-    Array.from({ length: count }, (_, i) => seen(turn, axis, i, tap)).filter((at) => at !== undefined).length;
   return samples * vectors * sum(taps.map((tap) => along(0, rows, tap) * along(1, columns, tap)));
+}
+
+/** Broadcasts of one channel in one turn: each block has its own. */
+function broadcastsOf(turn: Turn, tile: Tile): number {
+  const reach = (axis: 0 | 1, positions: readonly number[], taps: readonly Tap[]) => {
+    const steps = taps.map(({ row, column }) => (axis === 0 ? row : column));
+    const [first, last] = [positions[0], positions.at(-1)!].map((i) => i * turn.step[axis]);
+    return last - first + Math.max(...steps) - Math.min(...steps) + 1;
+  };
+  const phases = turn.taps.filter(({ length }) => length > 0);
+  return sum(
+    phases.flatMap((taps) =>
+      blocksOf(tile).map(({ rows, columns }) => reach(0, rows, taps) * reach(1, columns, taps)),
+    ),
+  );
 }
 
 /** Work of all subgroups per texel of channels, in products, counting what hangs over the edge. */
@@ -150,32 +191,56 @@ function costOf(filter: SimdFilter, extent: Extent, tile: Tile): number {
   const turn = turnOf(filter, extent, tile);
   const patch = tile.samples * turn.patchRows * turn.patchColumns;
   const loads = tile.vectors * sum(turn.taps.map(({ length }) => length)) + Math.ceil(patch / lanes);
-  const work = turn.turns * (channels * (productsOf(turn, tile) + patch) + loads * loadCost(lanes));
+  const products = productsOf(turn, tile) + BROADCAST_COST * broadcastsOf(turn, tile);
+  const work = turn.turns * (channels * products + loads * loadCost(lanes));
   const tiles = Math.ceil(N / tile.samples) * Math.ceil(P / tile.rows) * Math.ceil(Q / tile.columns);
   return tiles * Math.ceil(outputs / lanes / tile.vectors) * work;
 }
 
-/** Tiles of a few sizes, and all of a picture with padding where it is small. */
-function tilesFor({ R, S, stride }: SimdFilter, { P, Q, H, W, top, left }: Extent): Tile[] {
-  const padded = top > 0 || left > 0 || P + R - 1 - top > H || Q + S - 1 - left > W;
-  const small = stride === 1 && R * S <= MAX_TAPS && padded && P * Q <= MAX_WHOLE;
-  const whole = small ? WHOLE_SAMPLES.map((samples) => ({ samples, rows: P, columns: Q, whole: true })) : [];
-  const tiles = [...TILES.map((tile) => ({ ...tile, whole: false })), ...whole];
-  return VECTORS.flatMap((vectors) => tiles.map((tile) => ({ ...tile, vectors })));
+const COMMON_TILES = VECTORS.flatMap((vectors) =>
+  COMMON.map((tile): Tile => ({ ...tile, vectors, whole: [false, false] })),
+);
+
+/** Tiles that cut rows and columns evenly, of several samples where a sample needs but one. */
+function ownTiles({ R, S, stride }: SimdFilter, { P, Q, H, W, top, left }: Extent): Tile[] {
+  const alone = stride === 1 && R * S <= MAX_TAPS;
+  const padsRows = alone && (top > 0 || P + R - 1 - top > H);
+  const padsColumns = alone && (left > 0 || Q + S - 1 - left > W);
+  return VECTORS.flatMap((vectors) =>
+    evenParts(P).flatMap((rows) =>
+      evenParts(Q).flatMap((columns) => {
+        const whole = [padsRows && rows === P, padsColumns && columns === Q] as const;
+        const samples = whole[0] && whole[1] ? WHOLE_SAMPLES : [1];
+        return samples.map((n) => ({ samples: n, rows, columns, vectors, whole }));
+      }),
+    ),
+  );
 }
+
+/** Lengths of a half, a third, ... of `size`, rounded up. */
+const evenParts = (size: number): number[] => {
+  const parts = Array.from({ length: size }, (_, i) => Math.ceil(size / (i + 1)));
+  return [...new Set(parts)].filter((part) => part >= OWN_SIDE);
+};
 
 /** The tile with the least work. */
 export function chooseTile(filter: SimdFilter, extent: Extent): Tile {
   const fits = (tile: Tile): boolean => {
-    const turn = turnOf(filter, extent, tile);
     const divides = tile.vectors === 1 || extent.outputs % (tile.vectors * filter.lanes) === 0;
-    const small = productsOf(turn, tile) <= MAX_PRODUCTS && turn.taps.length * sumsOf(tile) <= MAX_SUMS;
-    return divides && tile.samples <= extent.N && (small || sumsOf(tile) === 1);
+    const sums = sumsOf(tile) * (filter.phases?.length ?? 1);
+    if (!divides || tile.samples > extent.N || sums > MAX_SUMS) return false;
+    return sumsOf(tile) === 1 || productsOf(turnOf(filter, extent, tile), tile) <= MAX_PRODUCTS;
   };
-  return tilesFor(filter, extent)
-    .filter(fits)
-    .reduce((best, tile) => (costOf(filter, extent, tile) < costOf(filter, extent, best) ? tile : best));
+  const best = (tiles: readonly Tile[]) =>
+    tiles
+      .filter(fits)
+      .map((tile) => ({ tile, cost: costOf(filter, extent, tile) }))
+      .reduce((least, one) => (one.cost < least.cost ? one : least), NONE);
+  const [common, own] = [best(COMMON_TILES), best(ownTiles(filter, extent))];
+  return own.cost * OWN_GAIN < common.cost ? own.tile : common.tile;
 }
+
+const NONE = { tile: COMMON_TILES[0], cost: Number.POSITIVE_INFINITY };
 
 /** costOf with the best tile, of a sample by itself. */
 export function convolutionCost(filter: SimdFilter, shape: Omit<Extent, 'N'>): number {

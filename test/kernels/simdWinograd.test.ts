@@ -11,15 +11,15 @@ const pays = (channels: number, size: number) =>
 
 test.each([
   [64, 56],
-  [64, 15],
   [128, 28],
   [128, 19],
-  [128, 11],
   [256, 14],
 ])('%d channels of %d pixels do', (channels, size) => expect(pays(channels, size)).toBe(true));
 
 test.each([
   [64, 9], // the largest window of 1.1
+  [64, 15], // tiles of the plain sum that leave out padding
+  [128, 11],
   [128, 5],
   [256, 5],
   [512, 7], // its weights leave the cache

@@ -91,6 +91,18 @@ export const simdFaults = [
       ['swapped operands', 'simdTiles.ts', 'i * step[axis]', 'i * step[0]'],
       ['wrong row', 'simdConvolution.ts', 'seen(turn, 0, row % height, tap)', 'seen(turn, 0, row, tap)'],
       ['padding counted', 'simdTiles.ts', '- without[axis];', ';'],
+      [
+        'padding of rows',
+        'simdTiles.ts',
+        'tile.whole[1] ? extent.left : 0',
+        'tile.whole[0] ? extent.left : 0',
+      ],
+      [
+        'first block only',
+        'simdTiles.ts',
+        'count - i * length) }, (_, j) => i * length + j)',
+        'count - i * length) }, (_, j) => j)',
+      ],
       ['padding twice', 'simdConvolution.ts', 'left: shape.left - turn.without[1]', 'left: shape.left'],
       ['wrong weight', 'simdConvolution.ts', 'weight * tile.vectors + v', 'weight + v'],
       ['wrong weight', 'simdConvolution.ts', 'w${w + v}[${channel}]', 'w${w}[${channel}]'],
