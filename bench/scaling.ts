@@ -16,7 +16,7 @@ import { fitLine, type Line } from './fit.ts';
 import { type Summary, summarize } from './samples.ts';
 import { scalingChart } from './scalingChart.ts';
 import { countCase, estimate, timeCase } from './step.ts';
-import type { StepCase } from './stepCase.ts';
+import { channelsFrom, type StepCase } from './stepCase.ts';
 import { referenceOf, type Validation, validate } from './validation.ts';
 
 const defaults = document.scaling;
@@ -77,9 +77,7 @@ function caseOf(context: AscendContext, name: string, batch: number): StepCase {
       `The weights do not reach ${name}.`,
       'Choose others: --taps 1.1.O,2.0.O.',
     );
-  if (batch > tap.channels)
-    throw new StreamscopeError('usage', `${name} has ${tap.channels} channels, not ${batch} units.`);
-  return { tap, jitter: studyJitter(tap), batch, channels: Array.from({ length: batch }, (_, n) => n) };
+  return { tap, jitter: studyJitter(tap), batch, channels: channelsFrom(0, batch, tap) };
 }
 
 /** Lines through the points that have times, where there are enough of them. */

@@ -15,7 +15,10 @@ export interface StepCase {
   channels: number[];
 }
 
-/** The cases with these taps (all when empty) and batch sizes (cases.json's when empty), taps outermost. */
+/**
+ * The cases with these taps (all when empty) and batch sizes (cases.json's when empty), taps outermost. Channels beyond
+ * the last are counted from the first on, so that a narrow network has the same cases.
+ */
 export function stepCases(network: Network, taps: readonly string[], batches: readonly number[]): StepCase[] {
   const known = cases.cases.map(({ tap }) => tap);
   const unknown = taps.find((tap) => !known.includes(tap));
@@ -25,12 +28,17 @@ export function stepCases(network: Network, taps: readonly string[], batches: re
     .filter(({ tap }) => taps.length === 0 || taps.includes(tap))
     .flatMap(({ tap, channel, jitter }) =>
       (batches.length > 0 ? batches : cases.batch).map((batch) => ({
-        tap: findTap(network, tap),
-        jitter,
-        batch,
-        channels: Array.from({ length: batch }, (_, n) => channel + n),
+        ...{ tap: findTap(network, tap), jitter, batch },
+        channels: channelsFrom(channel, batch, findTap(network, tap)),
       })),
     );
+}
+
+/** `batch` channels of a tap. Throws when it has fewer. */
+export function channelsFrom(first: number, batch: number, { name, channels }: Tap): number[] {
+  if (batch > channels)
+    throw new StreamscopeError('usage', `${name} has ${channels} channels, not ${batch} units.`);
+  return Array.from({ length: batch }, (_, n) => (first + n) % channels);
 }
 
 export const settingsOf = ({ jitter }: StepCase): Omit<AscendSettings, 'steps'> => ({
