@@ -71,7 +71,7 @@ const COMMON: readonly Pick<Tile, 'samples' | 'rows' | 'columns'>[] = [
   [2, 5, 5],
 ].map(([samples, rows, columns]) => ({ samples, rows, columns }));
 /** How much less a tile has to cost that one layer has to itself, and its samples where it is all of a picture. */
-const OWN_GAIN = 1.1;
+const OWN_GAIN = 1.15;
 const WHOLE_SAMPLES = [1, 2, 4, 8];
 /** Rows and columns of others: thin ones measured worse than they count. */
 const OWN_SIDE = 3;
