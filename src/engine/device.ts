@@ -68,17 +68,22 @@ export class Gpu {
     });
   }
 
-  /**
-   * Asks for an adapter and a device with all the limits and features the engine can use. `kernels` overrides
-   * STREAMSCOPE_KERNELS, which overrides what suits the adapter. Throws when there is none, or it cannot run them.
-   */
-  static async acquire(kernels?: KernelFamily): Promise<Gpu> {
+  /** A device with all the limits and features the engine can use. Throws when there is none. */
+  static async open(): Promise<Gpu> {
     const adapter = await findAdapter();
     const requiredFeatures: GPUFeatureName[] = [];
     for (const feature of FEATURES) if (adapter.features.has(feature)) requiredFeatures.push(feature);
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
     const device = await requestDevice(adapter, { requiredFeatures, requiredLimits });
-    const gpu = new Gpu(device, adapter.info);
+    return new Gpu(device, adapter.info);
+  }
+
+  /**
+   * A device with the kernels and the tuning that suit it. `kernels` overrides STREAMSCOPE_KERNELS, which overrides what
+   * suits the adapter. Throws when there is none, or it cannot run them.
+   */
+  static async acquire(kernels?: KernelFamily): Promise<Gpu> {
+    const gpu = await Gpu.open();
     try {
       const choice = await familyOf(gpu, kernels);
       gpu.kernels = choice.kernels;

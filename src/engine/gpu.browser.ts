@@ -14,6 +14,9 @@ export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<
   return navigator.gpu.requestAdapter(wanted);
 }
 
+/** A page's driver has no cache that two devices share. */
+export const compilers = (): number => 0;
+
 export const host = 'browser';
 export const kernelsAsked: string | undefined = undefined;
 export const winogradAsked = (): boolean => false;

@@ -4,7 +4,7 @@
 // away from a software adapter; a 1 ms timer in its place halves the time of a step there.
 
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { create, globals } from 'webgpu';
 import { StreamscopeError } from '../error.ts';
@@ -57,6 +57,15 @@ export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<
   const adapter = await openGpu().requestAdapter(wanted);
   if (!adapter || !CHECKS_BOUNDS.test(`${adapter.info.device} ${adapter.info.description}`)) return adapter;
   return openGpu('enable-dawn-features=disable_robustness').requestAdapter(wanted);
+}
+
+/** Drivers that compile a kernel when it first runs, and look in a cache on disk before. */
+const COMPILES_LATE = /llvmpipe|lavapipe/i;
+
+/** How many devices may help this adapter's driver to compile (compileAhead.ts): one for each core but one, a few. */
+export function compilers(adapter: string): number {
+  if (!COMPILES_LATE.test(adapter) || process.env.MESA_SHADER_CACHE_DISABLE) return 0;
+  return Math.min(3, availableParallelism() - 1);
 }
 
 export const host = 'node';

@@ -6,6 +6,7 @@ import { debugLevel, waitFor } from '#gpu';
 import { StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW, WORKGROUP_SIZE } from '../kernels/op.ts';
 import { type Allocation, allocate } from './allocate.ts';
+import { compileAhead } from './compileAhead.ts';
 import { bytesOf, type Gpu } from './device.ts';
 import { bindingsOf, pipelineFor } from './shader.ts';
 import { stepsOf } from './steps.ts';
@@ -27,6 +28,8 @@ export interface PlannedDispatch extends Dispatch {
 }
 
 export class Plan {
+  #hasRun = false;
+
   private constructor(
     readonly gpu: Gpu,
     readonly dispatches: readonly PlannedDispatch[],
@@ -81,6 +84,13 @@ export class Plan {
     pass?.end();
   }
 
+  /** Starts what makes its first run shorter, once. Does not wait. */
+  helpCompiling(): void {
+    if (this.#hasRun) return;
+    this.#hasRun = true;
+    void compileAhead(this.gpu, this.dispatches);
+  }
+
   /** Frees what the plan owns; tensors with their own buffer keep it. */
   destroy(): void {
     free(this.gpu, this);
@@ -125,6 +135,7 @@ export function submit(gpu: Gpu, steps: readonly Plan[]): void {
   const encoder = gpu.device.createCommandEncoder();
   for (const plan of steps) plan.encode(encoder);
   gpu.device.queue.submit([encoder.finish()]);
+  for (const plan of steps) plan.helpCompiling();
 }
 
 async function planDispatch(
