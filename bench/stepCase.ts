@@ -25,13 +25,13 @@ export function stepCases(network: Network, taps: readonly string[], batches: re
   if (unknown)
     throw new StreamscopeError('usage', `There is no case ${unknown}.`, `There are ${known.join(', ')}.`);
   return cases.cases
-    .filter(({ tap }) => taps.length === 0 || taps.includes(tap))
-    .flatMap(({ tap, channel, jitter }) =>
-      (batches.length > 0 ? batches : cases.batch).map((batch) => ({
-        ...{ tap: findTap(network, tap), jitter, batch },
-        channels: channelsFrom(channel, batch, findTap(network, tap)),
-      })),
-    );
+    .filter((row) => taps.length === 0 || taps.includes(row.tap))
+    .flatMap(({ channel, jitter, ...row }) => {
+      const tap = findTap(network, row.tap);
+      return (batches.length > 0 ? batches : cases.batch).map((batch) => {
+        return { tap, jitter, batch, channels: channelsFrom(channel, batch, tap) };
+      });
+    });
 }
 
 /** `batch` channels of a tap. Throws when it has fewer. */

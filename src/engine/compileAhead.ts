@@ -7,15 +7,13 @@
 import { compilers, debugLevel } from '#gpu';
 import { Gpu } from './device.ts';
 import type { PlannedDispatch } from './plan.ts';
-import { bindingsOf, pipelineFor } from './shader.ts';
+import { bindGroupFor, pipelineFor } from './shader.ts';
 
 /** ms after which a plan has run whose kernels the driver knows. */
 const HEAD_START = 1500;
 
 /** Floats of every buffer: kernels may look beyond, where this driver reads zeros and writes nothing. */
 const FLOATS = 1 << 14;
-
-type Kernel = Pick<PlannedDispatch, 'label' | 'source' | 'pass' | 'constants'>;
 
 /** Devices that are being helped. */
 const helped = new WeakSet<Gpu>();
@@ -64,24 +62,22 @@ export async function compileAhead(
 }
 
 /** One workgroup of a kernel. Every number it finds is 1, sizes among them. */
-async function run(gpu: Gpu, { label, source, pass, constants }: Kernel): Promise<void> {
+async function run(gpu: Gpu, kernel: PlannedDispatch): Promise<void> {
+  const { label, source, pass, constants } = kernel;
   const pipeline = await pipelineFor(gpu, label, source, pass, constants);
-  const declared = bindingsOf(source);
   const buffers: GPUBuffer[] = [];
   const textures: GPUTexture[] = [];
-  const entries = pass.bindings.map((name) => {
-    const { binding, type, format } = declared[name];
+  const bindGroup = bindGroupFor(gpu, kernel, pipeline, (name, { type, format }) => {
     if (type === 'texture') {
       const texture = gpu.createTexture(name, 1, format === 'rgba16float' ? 'f16' : 'f32');
       textures.push(texture);
-      return { binding, resource: texture.createView() };
+      return texture.createView();
     }
     const buffer = gpu.createBuffer(name, 4 * FLOATS, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
     buffers.push(buffer);
     gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(FLOATS).fill(1));
-    return { binding, resource: { buffer } };
+    return { buffer };
   });
-  const bindGroup = gpu.device.createBindGroup({ label, layout: pipeline.getBindGroupLayout(0), entries });
   const encoder = gpu.device.createCommandEncoder();
   const compute = encoder.beginComputePass();
   compute.setPipeline(pipeline);

@@ -46,8 +46,11 @@ function openGpu(...toggles: string[]): GPU {
   return gpu;
 }
 
-/** Drivers that compare every address with the bounds of what it addresses, whatever the shader does. */
-const CHECKS_BOUNDS = /llvmpipe|lavapipe/i;
+/**
+ * Mesa's software driver. It compares every address with the bounds of what it addresses, whatever the shader does; and it
+ * compiles a kernel when it first runs, after a look into a cache on disk.
+ */
+const LAVAPIPE = /llvmpipe|lavapipe/i;
 
 /**
  * The adapter, null where there is none. Dawn adds checks of its own to every shader, of addresses and of every
@@ -55,16 +58,13 @@ const CHECKS_BOUNDS = /llvmpipe|lavapipe/i;
  */
 export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
   const adapter = await openGpu().requestAdapter(wanted);
-  if (!adapter || !CHECKS_BOUNDS.test(`${adapter.info.device} ${adapter.info.description}`)) return adapter;
+  if (!adapter || !LAVAPIPE.test(`${adapter.info.device} ${adapter.info.description}`)) return adapter;
   return openGpu('enable-dawn-features=disable_robustness').requestAdapter(wanted);
 }
 
-/** Drivers that compile a kernel when it first runs, and look in a cache on disk before. */
-const COMPILES_LATE = /llvmpipe|lavapipe/i;
-
 /** How many devices may help this adapter's driver to compile (compileAhead.ts): one for each core but one, a few. */
 export function compilers(adapter: string): number {
-  if (!COMPILES_LATE.test(adapter) || process.env.MESA_SHADER_CACHE_DISABLE) return 0;
+  if (!LAVAPIPE.test(adapter) || process.env.MESA_SHADER_CACHE_DISABLE) return 0;
   return Math.min(3, availableParallelism() - 1);
 }
 

@@ -8,7 +8,7 @@ import { TEXELS_PER_ROW, WORKGROUP_SIZE } from '../kernels/op.ts';
 import { type Allocation, allocate } from './allocate.ts';
 import { compileAhead } from './compileAhead.ts';
 import { bytesOf, type Gpu } from './device.ts';
-import { bindingsOf, pipelineFor } from './shader.ts';
+import { bindGroupFor, pipelineFor } from './shader.ts';
 import { stepsOf } from './steps.ts';
 import type { Dispatch, Tape } from './tape.ts';
 import { TEXEL_LAYOUT, type Tensor } from './tensor.ts';
@@ -146,18 +146,10 @@ async function planDispatch(
 ): Promise<PlannedDispatch> {
   const { label, source, pass, constants, operands } = dispatch;
   const pipeline = await waitFor(pipelineFor(gpu, label, source, pass, constants));
-  const declared = bindingsOf(source);
-  const bindGroup = gpu.device.createBindGroup({
-    label,
-    layout: pipeline.getBindGroupLayout(0),
-    entries: pass.bindings.map((name) => {
-      const { binding, type } = declared[name];
-      const tensor = operands[name];
-      const texture = tensor.texture ?? textureOf.get(tensor);
-      const resource =
-        type === 'texture' ? texture!.createView() : { buffer: tensor.buffer!, size: tensor.bytes };
-      return { binding, resource };
-    }),
+  const bindGroup = bindGroupFor(gpu, dispatch, pipeline, (name, { type }) => {
+    const tensor = operands[name];
+    const texture = tensor.texture ?? textureOf.get(tensor);
+    return type === 'texture' ? texture!.createView() : { buffer: tensor.buffer!, size: tensor.bytes };
   });
   const workgroups = [
     Math.ceil(pass.invocations[0] / (pass.workgroupSize ?? WORKGROUP_SIZE)),

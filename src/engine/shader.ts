@@ -54,6 +54,24 @@ export function pipelineFor(
   return made;
 }
 
+/** What a pass binds, by name and declaration, for its pipeline. */
+export function bindGroupFor(
+  { device }: Gpu,
+  { label, source, pass }: { label: string; source: string; pass: Pass },
+  pipeline: GPUComputePipeline,
+  resourceOf: (name: string, binding: Binding) => GPUBindingResource,
+): GPUBindGroup {
+  const declared = bindingsOf(source);
+  return device.createBindGroup({
+    label,
+    layout: pipeline.getBindGroupLayout(0),
+    entries: pass.bindings.map((name) => ({
+      binding: declared[name].binding,
+      resource: resourceOf(name, declared[name]),
+    })),
+  });
+}
+
 /** Throws when a kernel binds more than the adapter allows. */
 function requireBindings(
   { device, adapter }: Gpu,

@@ -79,7 +79,7 @@ const OWN_SIDE = 3;
 const VECTORS = [1, 2];
 /** Sums that fit the registers at once. */
 const MAX_BLOCK = 16;
-/** More products per channel, or sums, take longer by far to compile and no less to compute. */
+/** More products per channel, or sums, take longer by far to compile and little less to compute. */
 const MAX_PRODUCTS = 1350;
 const MAX_SUMS = 200;
 /** Filters of more taps than this are taken row by row. */

@@ -18,7 +18,7 @@ test.each([
 
 test.each([
   [64, 9], // the largest window of 1.1
-  [64, 15], // tiles of the plain sum that leave out padding
+  [64, 15], // here and at 11 the count, not a measurement: the plain sum leaves out padding
   [128, 11],
   [128, 5],
   [256, 5],
