@@ -8,6 +8,7 @@ export const adapterOf = (gpu: Gpu) => ({
   software: gpu.isSoftware,
   vendor: gpu.info.vendor,
   lanes: gpu.simdLanes ?? null,
+  cores: gpu.cores,
   float16: gpu.float16,
   timestamps: gpu.device.features.has('timestamp-query'),
 });

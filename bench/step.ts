@@ -5,7 +5,8 @@
 import { submit } from '../src/engine/plan.ts';
 import { profile } from '../src/engine/profiler.ts';
 import { streamOf } from '../src/engine/random.ts';
-import { type AscendContext, ascend } from '../src/visualization/ascend.ts';
+import { deal, teamOf } from '../src/engine/team.ts';
+import type { AscendContext } from '../src/visualization/ascend.ts';
 import {
   createSpectrumTables,
   destroySpectrumTables,
@@ -20,6 +21,7 @@ import {
   programOf,
   SLOTS,
 } from '../src/visualization/program.ts';
+import { ascendTogether } from '../src/visualization/together.ts';
 import { drawTransforms, networkFrame } from '../src/visualization/transforms.ts';
 import { median } from './samples.ts';
 import { type StepCase, settingsOf, targetsOf } from './stepCase.ts';
@@ -52,7 +54,7 @@ async function timeSteps(context: AscendContext, step: StepCase, steps: number):
     liveBytes = Math.max(liveBytes, context.gpu.liveBytes);
   };
   const settings = { ...settingsOf(step), steps };
-  const results = await ascend({ ...context, onProgress }, step.tap.place, targetsOf(step), settings);
+  const results = await ascendTogether({ ...context, onProgress }, step.tap.place, targetsOf(step), settings);
   return { samples, ok: results.every(({ status }) => status === 'ok'), liveBytes };
 }
 
@@ -66,7 +68,7 @@ export async function estimate(context: AscendContext, step: StepCase): Promise<
       if (done === 1) start = end;
     };
     const settings = { ...settingsOf(step), steps };
-    await ascend({ ...context, onProgress }, step.tap.place, targetsOf(step), settings);
+    await ascendTogether({ ...context, onProgress }, step.tap.place, targetsOf(step), settings);
     const perStep = (end - start) / (steps - 1);
     if (end - start > 300 || steps > 2000) return perStep;
     steps = Math.ceil(Math.min(10 * steps, 500 / perStep));
@@ -88,18 +90,27 @@ export async function timeCase(
 }
 
 export interface Counts {
+  /** of each device */
   dispatches: number;
   /** of one step of the batch */
   mflop: number;
-  /** bytes of the plan's own buffers */
+  /** bytes of a device's own buffers for its plan */
   planBytes: number;
-  /** the adapter's time for one step in ms, by its timestamps; each dispatch a pass of its own, which costs */
+  /** the adapter's time for a device's step in ms, by its timestamps; each dispatch a pass of its own, which costs */
   adapterMs: number | null;
 }
 
-/** Compiles one program of the case, counts it, and profiles it where the adapter has timestamps. */
-export async function countCase(context: AscendContext, step: StepCase): Promise<Counts> {
-  const { gpu, network, parameters } = context;
+/**
+ * Compiles one program of the case, counts it, and profiles it where the adapter has timestamps. Where devices share the
+ * batch it is the program of the one with the largest share, alone.
+ */
+export async function countCase(context: AscendContext, whole: StepCase): Promise<Counts> {
+  const { network } = context;
+  const team = await teamOf(context.gpu, whole.batch);
+  const [gpu] = team;
+  const parameters = context.parameters.on(gpu);
+  const channels = deal(whole.channels, team.length).at(-1)!;
+  const step = { ...whole, channels, batch: channels.length };
   const settings = { ...settingsOf(step), steps: 1 };
   const targets = targetsOf(step);
   const layouts = layoutsOf(network, step.tap.place, settings);
@@ -129,7 +140,7 @@ export async function countCase(context: AscendContext, step: StepCase): Promise
       totals.push((await profile(gpu, plan)).reduce((sum, { milliseconds }) => sum + milliseconds, 0));
     return {
       dispatches: plan.dispatches.length,
-      mflop: plan.flops / 1e6,
+      mflop: ((plan.flops / 1e6) * whole.batch) / step.batch,
       planBytes: plan.bytes,
       adapterMs: totals.length > 0 ? median(totals) : null,
     };

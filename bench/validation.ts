@@ -9,7 +9,8 @@ import { normals, PURPOSE, streamOf } from '../src/engine/random.ts';
 import { spectrumColumnCount } from '../src/kernels/imageReference.ts';
 import { ADAM } from '../src/kernels/reference.ts';
 import { layoutOf } from '../src/model/receptiveField.ts';
-import { type AscendContext, ascend } from '../src/visualization/ascend.ts';
+import type { AscendContext } from '../src/visualization/ascend.ts';
+import { ascendTogether } from '../src/visualization/together.ts';
 import { referenceStep } from '../test/support/referenceNetwork.ts';
 import { median } from './samples.ts';
 import { cases, type StepCase, settingsOf, targetsOf } from './stepCase.ts';
@@ -82,7 +83,7 @@ export async function validate(
   for (let first = 0; first < spectra.length; first += step.batch) {
     const targets = targetsOf(step).map((target, n) => ({ ...target, spectrum: spectra[first + n] }));
     const settings = { ...settingsOf(step), steps: 1, transforms: still };
-    const results = await ascend(context, step.tap.place, targets, settings);
+    const results = await ascendTogether(context, step.tap.place, targets, settings);
     results.forEach((result, n) => {
       const [value, expected] = [values[first + n], gradients[first + n]];
       if (value === undefined || !expected) return;

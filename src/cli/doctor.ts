@@ -56,6 +56,7 @@ function facts(gpu: Gpu, test: SelfTest) {
       subgroupMaxSize,
       software: gpu.isSoftware,
     },
+    cores: gpu.cores,
     kernels: gpu.kernels,
     weights: gpu.float16 ? 'float16' : 'float32',
     tuning: describeTuning(gpu),
@@ -66,7 +67,7 @@ function facts(gpu: Gpu, test: SelfTest) {
 }
 
 function print(gpu: Gpu, test: SelfTest): void {
-  const { node, platform, adapter, kernels, weights, tuning, limits, features } = facts(gpu, test);
+  const { node, platform, adapter, cores, kernels, weights, tuning, limits, features } = facts(gpu, test);
   const line = (label: string, value: unknown) => console.log(`${label.padEnd(36)} ${value}`);
   line('streamscope', version);
   line('node', `${node}, ${platform}`);
@@ -75,6 +76,7 @@ function print(gpu: Gpu, test: SelfTest): void {
     'vendor, architecture',
     [adapter.vendor, adapter.architecture].filter(Boolean).join(', ') || 'not given',
   );
+  line('devices', cores > 1 ? `${cores} of one core each share a batch (STREAMSCOPE_CORES)` : 'one');
   line('kernels', `${kernels} (STREAMSCOPE_KERNELS=${KERNEL_FAMILIES.join(' or ')} chooses)`);
   line('weights of convolutions', `${weights} (STREAMSCOPE_FLOAT16=1 stores them in two bytes each)`);
   line('tuning', tuning);

@@ -2,9 +2,10 @@
 // says nothing. Here `uncapturederror` and `lost` are fatal: they are kept, and every method that hands out a
 // result throws the first of them. Buffers are made only here, so sizes are checked and bytes are counted.
 
-import { float16Asked, memoryBudget, patience, requestAdapter, waitFor, winogradAsked } from '#gpu';
+import { coreDevices, float16Asked, memoryBudget, patience, waitFor, winogradAsked } from '#gpu';
 import { type ExitClass, StreamscopeError } from '../error.ts';
 import { TEXELS_PER_ROW } from '../kernels/op.ts';
+import { findAdapter, requestDevice } from './adapter.ts';
 import { checksumOf, encodeChecksum } from './checksum.ts';
 import { familyOf, type KernelFamily, statedLanes } from './kernelFamily.ts';
 import { loadTuning, type Tuning } from './tuning.ts';
@@ -37,7 +38,7 @@ export class Gpu {
   /** it was given work that it does not finish */
   #hangs = false;
   readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  /** bytes in live buffers and textures */
+  /** bytes in live buffers and textures, those of members included */
   liveBytes = 0;
   /** the family of kernels that computes the network */
   kernels: KernelFamily = 'plain';
@@ -52,10 +53,17 @@ export class Gpu {
   /** seconds that it may take for what it was given */
   readonly patience = patience();
 
+  /** how many devices of one core each may share its work (team.ts); 1: it works alone */
+  cores: number;
+  /** those that are open: they count their bytes here, and end with this one */
+  readonly members: Gpu[] = [];
+
   private constructor(
     readonly device: GPUDevice,
     readonly info: GPUAdapterInfo,
+    readonly leader?: Gpu,
   ) {
+    this.cores = leader ? 1 : coreDevices(this.adapter);
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault(); // Dawn would print it; it is thrown instead
       const [message] = event.error.message.split('\n');
@@ -69,13 +77,25 @@ export class Gpu {
   }
 
   /** A device with all the limits and features the engine can use. Throws when there is none. */
-  static async open(): Promise<Gpu> {
-    const adapter = await findAdapter();
+  static open(): Promise<Gpu> {
+    return Gpu.#open();
+  }
+
+  /** One more member, on a core of its own. Throws when there is none. */
+  async addMember(): Promise<void> {
+    const member = await Gpu.#open(this);
+    this.members.push(member);
+    if (this.#closing) member.close();
+    this.check();
+  }
+
+  static async #open(leader?: Gpu): Promise<Gpu> {
+    const adapter = await findAdapter(leader?.members.length);
     const requiredFeatures: GPUFeatureName[] = [];
     for (const feature of FEATURES) if (adapter.features.has(feature)) requiredFeatures.push(feature);
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
     const device = await requestDevice(adapter, { requiredFeatures, requiredLimits });
-    return new Gpu(device, adapter.info);
+    return new Gpu(device, adapter.info, leader);
   }
 
   /**
@@ -126,6 +146,7 @@ export class Gpu {
 
   /** Forgets that memory ran out, once what was made meanwhile is given back. Throws any other failure. */
   async recover(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.recover()));
     await this.#done(this.device.queue.onSubmittedWorkDone());
     if (this.#failure instanceof OutOfMemory) this.#failure = undefined;
     this.check();
@@ -141,12 +162,18 @@ export class Gpu {
 
   /** Throws when so many bytes more would exceed the budget. */
   #reserve(label: string, bytes: number): void {
-    if (this.liveBytes + bytes > this.budget) {
+    const { liveBytes, budget } = this.leader ?? this;
+    if (liveBytes + bytes > budget) {
       throw new OutOfMemory(
-        `${label} needs ${bytes} bytes beside the ${this.liveBytes} in use, the budget is ${this.budget}.`,
+        `${label} needs ${bytes} bytes beside the ${liveBytes} in use, the budget is ${budget}.`,
       );
     }
-    this.liveBytes += bytes;
+    this.#count(bytes);
+  }
+
+  #count(bytes: number): void {
+    const { leader = this } = this;
+    leader.liveBytes += bytes;
   }
 
   /** A buffer of `size` bytes, rounded up to a multiple of 4. Throws above the device's limits. */
@@ -168,7 +195,7 @@ export class Gpu {
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
-    this.liveBytes -= buffer.size;
+    this.#count(-buffer.size);
     buffer.destroy();
   }
 
@@ -194,7 +221,7 @@ export class Gpu {
   }
 
   destroyTexture(texture: GPUTexture): void {
-    this.liveBytes -= bytesOf(texture);
+    this.#count(-bytesOf(texture));
     texture.destroy();
   }
 
@@ -240,8 +267,9 @@ export class Gpu {
     }
   }
 
-  /** Destroys the device. Further use throws; an open device would keep the process alive. */
+  /** Destroys the device and its members. Further use throws; an open device would keep the process alive. */
   close(): void {
+    for (const member of this.members) member.close();
     this.#closing = true;
     this.#fail('bug', 'The GPU was closed and is used again.');
     if (!this.#hangs) this.device.destroy(); // it would wait for what does not end
@@ -260,32 +288,3 @@ const noFloat16 = ({ adapter }: Gpu): StreamscopeError =>
     `STREAMSCOPE_FLOAT16 is 1, but the plain kernels run on ${adapter}, and read float32 weights only.`,
     'Unset it, or set STREAMSCOPE_KERNELS=gemm.',
   );
-
-async function requestDevice(adapter: GPUAdapter, descriptor: GPUDeviceDescriptor): Promise<GPUDevice> {
-  try {
-    return await waitFor(adapter.requestDevice(descriptor));
-  } catch (error) {
-    throw new StreamscopeError(
-      'unavailable',
-      `The adapter gives no device: ${String(error).split('\n')[0]}.`,
-      '`streamscope doctor` shows what there is; STREAMSCOPE_ADAPTER chooses another.',
-    );
-  }
-}
-
-async function findAdapter(): Promise<GPUAdapter> {
-  const hint = 'Run `sh setup.sh`, which installs a software adapter where it may, or says what to install.';
-  let adapter: GPUAdapter | null;
-  try {
-    adapter = await requestAdapter({ powerPreference: 'high-performance' });
-  } catch (error) {
-    if (error instanceof StreamscopeError) throw error;
-    throw new StreamscopeError(
-      'unavailable',
-      `WebGPU could not start: ${String(error).split('\n')[0]}`,
-      hint,
-    );
-  }
-  if (!adapter) throw new StreamscopeError('unavailable', 'No WebGPU adapter was found.', hint);
-  return adapter;
-}

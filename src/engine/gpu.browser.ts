@@ -14,6 +14,9 @@ export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<
   return navigator.gpu.requestAdapter(wanted);
 }
 
+/** A page has no say in the threads of its driver. */
+export const coreDevices = (): number => 1;
+
 /** A page's driver has no cache that two devices share. */
 export const compilers = (): number => 0;
 

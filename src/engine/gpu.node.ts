@@ -38,11 +38,14 @@ if (adapterName) options.push(`adapter=${adapterName}`);
 // Kept on globalThis: a module variable alone is not enough, engines drop what nothing reads.
 const keep = globalThis as { streamscopeGpus?: Map<string, GPU> };
 
-/** The entry point of WebGPU with these toggles of Dawn. Throws what Dawn throws when no backend or adapter of that name exists. */
-function openGpu(...toggles: string[]): GPU {
+/**
+ * An entry point of WebGPU with these toggles of Dawn, one for each name. Throws what Dawn throws when no backend or adapter
+ * of that name exists.
+ */
+function openGpu(name: string, ...toggles: string[]): GPU {
   keep.streamscopeGpus ??= new Map();
-  const gpu = keep.streamscopeGpus.get(toggles.join()) ?? create([...options, ...toggles]);
-  keep.streamscopeGpus.set(toggles.join(), gpu);
+  const gpu = keep.streamscopeGpus.get(name) ?? create([...options, ...toggles]);
+  keep.streamscopeGpus.set(name, gpu);
   return gpu;
 }
 
@@ -52,14 +55,48 @@ function openGpu(...toggles: string[]): GPU {
  */
 const LAVAPIPE = /llvmpipe|lavapipe/i;
 
+const UNCHECKED = 'enable-dawn-features=disable_robustness';
+
 /**
  * The adapter, null where there is none. Dawn adds checks of its own to every shader, of addresses and of every
- * broadcast between lanes: 4 to 7 % of a convolution. They are left out where the driver checks as well.
+ * broadcast between lanes: 4 to 7 % of a convolution. They are left out where the driver checks as well. With `core`, that
+ * of Mesa's software driver, an instance of it for each core, whose devices compute on the one thread of their queue.
  */
-export async function requestAdapter(wanted: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
-  const adapter = await openGpu().requestAdapter(wanted);
+export async function requestAdapter(
+  wanted: GPURequestAdapterOptions,
+  core?: number,
+): Promise<GPUAdapter | null> {
+  if (core !== undefined) return onOneThread(() => openGpu(`core ${core}`, UNCHECKED).requestAdapter(wanted));
+  const adapter = await openGpu('checked').requestAdapter(wanted);
   if (!adapter || !LAVAPIPE.test(`${adapter.info.device} ${adapter.info.description}`)) return adapter;
-  return openGpu('enable-dawn-features=disable_robustness').requestAdapter(wanted);
+  return openGpu('unchecked', UNCHECKED).requestAdapter(wanted);
+}
+
+/** The driver looks into its environment when an instance of it is opened. */
+async function onOneThread<T>(open: () => Promise<T>): Promise<T> {
+  const before = process.env.LP_NUM_THREADS;
+  process.env.LP_NUM_THREADS = '0';
+  try {
+    return await open();
+  } finally {
+    if (before === undefined) delete process.env.LP_NUM_THREADS;
+    else process.env.LP_NUM_THREADS = before;
+  }
+}
+
+/** More devices than this would not fit into memory for what they gain. */
+const MOST_CORES = 16;
+
+/**
+ * How many devices of one core each do more together than one on all cores (team.ts): as many as there are cores for
+ * Mesa's software driver, unless the user sets its threads. STREAMSCOPE_CORES decides by hand.
+ */
+export function coreDevices(adapter: string): number {
+  if (!LAVAPIPE.test(adapter)) return 1;
+  const asked = Math.floor(
+    positive('STREAMSCOPE_CORES', process.env.LP_NUM_THREADS ? 1 : availableParallelism()),
+  );
+  return Math.max(1, Math.min(MOST_CORES, asked));
 }
 
 /** How many devices may help this adapter's driver to compile (compileAhead.ts): one for each core but one, a few. */

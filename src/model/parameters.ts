@@ -130,6 +130,8 @@ export class Parameters {
   readonly #fused = new Map<string, FusedTensors>();
   /** by label */
   readonly #atPoints = new Map<string, Tensor>();
+  /** the same on other devices */
+  readonly #elsewhere = new Map<Gpu, Parameters>();
 
   constructor(
     readonly gpu: Gpu,
@@ -137,6 +139,14 @@ export class Parameters {
     /** how the weights of fused convolutions are stored; biases and everything else are float32 */
     readonly storage: 'f32' | 'f16' = gpu.float16 ? 'f16' : 'f32',
   ) {}
+
+  /** These weights on a device, of which one is this one's own. */
+  on(gpu: Gpu): Parameters {
+    if (gpu === this.gpu) return this;
+    const known = this.#elsewhere.get(gpu) ?? new Parameters(gpu, this.weights, this.storage);
+    this.#elsewhere.set(gpu, known);
+    return known;
+  }
 
   /** The tensor of this name, uploaded once. */
   get(name: string): Tensor {
@@ -252,7 +262,14 @@ export class Parameters {
     return found;
   }
 
+  /** Frees what lies on other devices; it is uploaded again when asked for. */
+  destroyElsewhere(): void {
+    for (const parameters of this.#elsewhere.values()) parameters.destroy();
+    this.#elsewhere.clear();
+  }
+
   destroy(): void {
+    this.destroyElsewhere();
     const fused = [...this.#fused.values()].flatMap(({ w, v, bias }) => [w, v, bias]);
     destroy(this.gpu, ...this.#tensors.values(), ...fused, ...this.#atPoints.values());
     this.#tensors.clear();

@@ -12,7 +12,7 @@ import { type AscentState, compilePrograms, createState, destroyState, layoutsOf
 /** Bytes of GPU memory for the buffers of a batch. */
 export const MEMORY_BUDGET = 2 ** 30;
 /** More units at once would not go faster, and a stopped run would lose more of them. */
-const MOST = { software: 8, gpu: 32 };
+const MOST = { software: 8, core: 4, gpu: 32 };
 
 /** Units at once for `place`: at least 1. Compiles a step of one unit to see what it needs. */
 export async function suitableBatch(
@@ -34,7 +34,7 @@ export async function suitableBatch(
     const unitBytes = stateBytes + plans.reduce((sum, plan) => sum + plan.bytes, 0);
     const fitting = Math.min(...plans.map((plan) => largestBatch(gpu, plan)));
     for (const plan of plans) plan.destroy();
-    const most = gpu.isSoftware ? MOST.software : MOST.gpu;
+    const most = gpu.isSoftware ? Math.max(MOST.software, MOST.core * gpu.cores) : MOST.gpu;
     return Math.max(1, Math.min(most, fitting, Math.floor(budget / unitBytes)));
   } finally {
     if (state) destroyState(gpu, state);

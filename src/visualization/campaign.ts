@@ -22,6 +22,7 @@ import { suitableBatch } from './batch.ts';
 import { type JitterMode, studyJitter } from './jitter.ts';
 import { measureObjective } from './measure.ts';
 import { fromBytes, toBytes } from './pixels.ts';
+import { ascendTogether } from './together.ts';
 import { ANGLES, SCALES } from './transforms.ts';
 
 /** One image that is wanted. */
@@ -43,6 +44,9 @@ export interface CampaignSettings extends Omit<AscendSettings, 'transforms' | 'o
   /** images at once; what suits the adapter when absent */
   batch?: number;
 }
+
+/** Steps of all images of a place from which more than one device is worth its start, a second or two. */
+export const WORTH_SHARING = 2000;
 
 /** Seeds from one image of a unit to the next; more than there may be retries. */
 export const SEED_STRIDE = 1000;
@@ -92,6 +96,8 @@ export async function visualizeImages(
     const key = batchKey(task);
     if (!sizes.has(key)) sizes.set(key, settings.batch ?? (await suitableFor(context, task, settings)));
   }
+  const worthSharing = (key: string) =>
+    settings.steps * tasks.filter((task) => batchKey(task) === key).length >= WORTH_SHARING;
   const compiled = new Set<string>();
   let stepsDone = 0;
   for (const batch of batchesOf(tasks, (task) => sizes.get(batchKey(task))!)) {
@@ -100,7 +106,8 @@ export async function visualizeImages(
     compiled.add(key);
     const onProgress = (done: number) =>
       context.onProgress?.(stepsDone + done * batch.length, tasks.length * settings.steps);
-    const results = await visualizeWithinMemory({ ...context, onProgress }, batch, settings);
+    const make = worthSharing(key) ? ascendTogether : ascend;
+    const results = await visualizeWithinMemory({ ...context, onProgress }, batch, settings, make);
     stepsDone += batch.length * settings.steps;
     for (const result of results) await onImage(result);
   }
@@ -140,15 +147,17 @@ async function visualizeWithinMemory(
   context: AscendContext,
   batch: readonly ImageTask[],
   settings: CampaignSettings,
+  make: typeof ascend,
 ): Promise<ImageResult[]> {
   try {
-    return await visualizeBatch(context, batch, settings);
+    return await visualizeBatch(context, batch, settings, make);
   } catch (error) {
     if (!(error instanceof OutOfMemory) || batch.length === 1) throw error;
     await context.gpu.recover();
+    context.parameters.destroyElsewhere(); // one unit alone needs none of it
     const half = Math.ceil(batch.length / 2);
-    const first = await visualizeWithinMemory(context, batch.slice(0, half), settings);
-    return [...first, ...(await visualizeWithinMemory(context, batch.slice(half), settings))];
+    const first = await visualizeWithinMemory(context, batch.slice(0, half), settings, make);
+    return [...first, ...(await visualizeWithinMemory(context, batch.slice(half), settings, make))];
   }
 }
 
@@ -156,6 +165,7 @@ async function visualizeBatch(
   context: AscendContext,
   batch: readonly ImageTask[],
   settings: CampaignSettings,
+  make: typeof ascend,
 ): Promise<ImageResult[]> {
   const [{ unit }] = batch;
   const made = ascendSettings(batch[0], settings);
@@ -168,7 +178,7 @@ async function visualizeBatch(
       name: streamName(context.network, task),
       seed: firstSeed(settings.seed, task.index) + retry,
     }));
-    const ascents = await ascend(context, unit.tap.place, targets, made);
+    const ascents = await make(context, unit.tap.place, targets, made);
     waiting.forEach((task, i) => {
       const ascent = ascents[i];
       const { status } = ascent;
