@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deal } from '../src/engine/team.ts';
 import { spectrumColumnCount } from '../src/kernels/imageReference.ts';
 import { parseNpy, writeNpy } from '../src/model/npy.ts';
 import { Child } from './child.ts';
@@ -31,8 +32,18 @@ export class PyTorch {
   readonly #child: Child;
   readonly #folder = mkdtempSync(join(tmpdir(), 'streamscope-bench-'));
 
-  constructor(python: string, script: string, weights: string, device?: string) {
-    const args = [script, '--serve', '--weights', weights, ...(device ? ['--device', device] : [])];
+  constructor(
+    readonly python: string,
+    readonly script: string,
+    readonly weights: string,
+    readonly device?: string,
+    threads?: number,
+  ) {
+    const args = [
+      ...[script, '--serve', '--weights', weights],
+      ...(device ? ['--device', device] : []),
+      ...(threads ? ['--threads', `${threads}`] : []),
+    ];
     this.#child = new Child('PyTorch', python, args, PYTHON_HINT);
   }
 
@@ -75,5 +86,48 @@ export class PyTorch {
   close(): void {
     this.#child.close();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** One process of one thread for each core, which share a batch: what PyTorch does with a CPU at its best. */
+export class PyTorchApart {
+  readonly #processes: PyTorch[];
+
+  constructor({ python, script, weights, device }: PyTorch, cores: number) {
+    const start = () => new PyTorch(python, script, weights, device, 1);
+    this.#processes = Array.from({ length: cores }, start);
+  }
+
+  get processes(): number {
+    return this.#processes.length;
+  }
+
+  /** What follows is about this case, of which every process has a share. */
+  async prepare(step: StepCase): Promise<void> {
+    const shares = deal(step.channels, this.processes);
+    await this.#all((process, i) =>
+      process.reference({ ...step, channels: shares[i], batch: shares[i].length }),
+    );
+  }
+
+  /** Whether a variant computes the same in all of them. */
+  async validate(variant: Variant): Promise<boolean> {
+    const all = await this.#all((process) => process.validate(variant));
+    return all.every(({ valid }) => valid);
+  }
+
+  /** ms per image and step of all processes together, from what each took meanwhile. */
+  async time(variant: Variant, seconds: number): Promise<number[]> {
+    const all = await this.#all((process) => process.time(variant, seconds));
+    const length = Math.min(...all.map(({ samples }) => samples.length));
+    return Array.from({ length }, (_, i) => 1 / all.reduce((rate, { samples }) => rate + 1 / samples[i], 0));
+  }
+
+  #all<T>(work: (process: PyTorch, i: number) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#processes.map(work));
+  }
+
+  close(): void {
+    for (const process of this.#processes) process.close();
   }
 }

@@ -3,7 +3,7 @@
 
 import { missingTensors } from '../src/model/parameters.ts';
 import type { AscendContext } from '../src/visualization/ascend.ts';
-import type { PyTorch } from './pytorch.ts';
+import type { PyTorch, PyTorchApart } from './pytorch.ts';
 import { type Comparison, compare, median, type Summary, summarize } from './samples.ts';
 import { type Counts, countCase, estimate, timeCase } from './step.ts';
 import { type StepCase, stepCases } from './stepCase.ts';
@@ -22,6 +22,14 @@ export interface Theirs extends Partial<Comparison> {
   validation: Validation & { unavailable?: string };
   batch?: number;
   mode?: string;
+  /** the same in one process of one thread for each core, which share the batch; not for a batch of one */
+  apart?: Comparison & { processes: number };
+}
+
+/** PyTorch as it comes, and on a CPU also in several processes. */
+export interface Rivals {
+  whole: PyTorch;
+  apart?: PyTorchApart;
 }
 
 export interface StepRow {
@@ -51,7 +59,7 @@ export interface StepOptions {
 /** Rows as they are finished. A row without `ms` has failed unless it says that it was skipped. */
 export async function* benchSteps(
   context: AscendContext,
-  pytorch: PyTorch | undefined,
+  rivals: Rivals | undefined,
   { taps, batch, seconds }: StepOptions,
 ): AsyncGenerator<StepRow> {
   for (const step of stepCases(context.network, taps, batch)) {
@@ -59,26 +67,25 @@ export async function* benchSteps(
     const row: StepRow = { tap: tap.name, channel: channels[0], jitter, batch: step.batch };
     const lacking = missingTensors(context.network, context.parameters.weights, tap.place, 'the weights');
     if (lacking.length > 0) yield { ...row, skipped: 'the weights do not reach it' };
-    else if (!pytorch && !LOOPED.includes(tap.name))
+    else if (!rivals && !LOOPED.includes(tap.name))
       yield { ...row, skipped: 'validated against PyTorch only: --against pytorch' };
-    else yield { ...row, ...(await benchStep(context, pytorch, step, seconds)) };
+    else yield { ...row, ...(await benchStep(context, rivals, step, seconds)) };
   }
 }
 
 async function benchStep(
   context: AscendContext,
-  pytorch: PyTorch | undefined,
+  rivals: Rivals | undefined,
   step: StepCase,
   seconds: number,
 ): Promise<Partial<StepRow>> {
-  const reference = await (pytorch?.reference(step) ?? referenceOf(context, step));
+  const reference = await (rivals?.whole.reference(step) ?? referenceOf(context, step));
   const validation = await validate(context, step, reference);
   if (!validation.valid) return { validation };
   const theirs: Partial<Record<Variant, Theirs>> = {};
-  for (const variant of pytorch ? VARIANTS : [])
-    theirs[variant] = { validation: await pytorch!.validate(variant) };
+  const others = rivals ? await othersOf(rivals, step, theirs) : [];
   const counts = await countCase(context, step);
-  const timed = await alternate(context, pytorch, step, seconds, theirs);
+  const timed = await alternate(context, step, seconds, others);
   if (!timed) return { validation: { ...validation, valid: false } };
   const perBatch = timed.ms.median * step.batch;
   return {
@@ -87,20 +94,58 @@ async function benchStep(
     counts,
     gflops: counts.mflop / perBatch,
     busy: counts.adapterMs === null ? null : counts.adapterMs / perBatch,
-    ...(pytorch && { pytorch: theirs }),
+    ...(rivals && { pytorch: theirs }),
   };
 }
 
-/** The rounds. Adds to `theirs`; undefined when a unit of ours did not end well. */
+/** What is timed beside us. */
+interface Other {
+  time(seconds: number): Promise<number[]>;
+  /** given the samples of all rounds, beside ours */
+  compared(comparison: Comparison): void;
+}
+
+/** The variants that compute the same, in one process and in several. They write to `theirs`. */
+async function othersOf(
+  { whole, apart }: Rivals,
+  step: StepCase,
+  theirs: Partial<Record<Variant, Theirs>>,
+): Promise<Other[]> {
+  const others: Other[] = [];
+  const several = apart && step.batch >= apart.processes ? apart : undefined;
+  await several?.prepare(step);
+  for (const variant of VARIANTS) {
+    const found: Theirs = { validation: await whole.validate(variant) };
+    theirs[variant] = found;
+    if (!found.validation.valid) continue;
+    others.push({
+      time: async (seconds) => {
+        const { samples, ...facts } = await whole.time(variant, seconds);
+        Object.assign(found, facts);
+        return samples;
+      },
+      compared: (comparison) => Object.assign(found, comparison),
+    });
+    if (!several || !(await several.validate(variant))) continue;
+    others.push({
+      time: (seconds) => several.time(variant, seconds),
+      compared: (comparison) => {
+        found.apart = { processes: several.processes, ...comparison };
+      },
+    });
+  }
+  return others;
+}
+
+/** The rounds; undefined when a unit of ours did not end well. */
 async function alternate(
   context: AscendContext,
-  pytorch: PyTorch | undefined,
   step: StepCase,
   seconds: number,
-  theirs: Partial<Record<Variant, Theirs>>,
+  others: readonly Other[],
 ): Promise<{ ms: Summary; liveBytes: number } | undefined> {
   const samples: number[][] = [];
-  const theirSamples = new Map<Variant, number[][]>();
+  const found = others.map((): number[][] => []);
   let perStep = await estimate(context, step);
   let liveBytes = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -109,14 +154,11 @@ async function alternate(
     samples.push(timed.samples);
     perStep = step.batch * median(timed.samples);
     liveBytes = Math.max(liveBytes, timed.liveBytes);
-    for (const variant of VARIANTS) {
-      if (!theirs[variant]?.validation.valid) continue;
-      const { samples: found, ...facts } = await pytorch!.time(variant, seconds / ROUNDS);
-      theirSamples.set(variant, [...(theirSamples.get(variant) ?? []), found]);
-      Object.assign(theirs[variant], facts);
-    }
+    for (const [i, other] of others.entries()) found[i].push(await other.time(seconds / ROUNDS));
   }
-  for (const [variant, found] of theirSamples) Object.assign(theirs[variant]!, compare(samples, found));
+  others.forEach((other, i) => {
+    other.compared(compare(samples, found[i]));
+  });
   return { ms: summarize(samples.flat()), liveBytes };
 }
 
@@ -135,10 +177,11 @@ export function stepLine(row: StepRow): string {
   if (row.skipped) return `${head} not measured: ${row.skipped}`;
   const { validation, ms, counts } = row;
   if (!ms || !counts) return `${head} DIFFERS ${JSON.stringify(validation)}`;
-  const theirs = Object.entries(row.pytorch ?? {}).map(([variant, { ms: found, ratio, validation: v }]) =>
-    found
-      ? `${variant} ${found.median.toFixed(1)} (${ratio!.toFixed(2)}x)`
-      : `${variant} ${v.unavailable ? '-' : `DIFFERS ${JSON.stringify(v)}`}`,
+  const theirs = Object.entries(row.pytorch ?? {}).map(
+    ([variant, { ms: found, ratio, apart, validation: v }]) =>
+      found
+        ? `${variant} ${found.median.toFixed(1)} (${ratio!.toFixed(2)}x${apart ? `, ${apart.processes} processes ${apart.ratio.toFixed(2)}x` : ''})`
+        : `${variant} ${v.unavailable ? '-' : `DIFFERS ${JSON.stringify(v)}`}`,
   );
   return [
     head,

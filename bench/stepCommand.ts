@@ -7,7 +7,7 @@ import { openWeights, withGpu } from '../src/cli/model.ts';
 import { StreamscopeError } from '../src/error.ts';
 import { type AdapterFacts, adapterOf } from './adapter.ts';
 import { announce, failIf, finish, say, surroundings } from './document.ts';
-import { PyTorch } from './pytorch.ts';
+import { PyTorch, PyTorchApart } from './pytorch.ts';
 import { benchSteps, STEP_HEADER, type StepRow, stepFailed, stepLine } from './stepBench.ts';
 
 export interface StepCommand extends HostOptions {
@@ -56,14 +56,18 @@ async function inNode(options: StepCommand, root: string, begin: Begin, onRow: O
   const { weights, network } = await openWeights(path);
   await withGpu({ network, weights }, async (gpu, parameters) => {
     const script = join(root, 'bench/pytorch/step.py');
-    const pytorch = against ? new PyTorch(python, script, path, torchDevice) : undefined;
+    const whole = against ? new PyTorch(python, script, path, torchDevice) : undefined;
+    let apart: PyTorchApart | undefined;
     try {
-      const info = await pytorch?.describe();
+      const info = await whole?.describe();
+      if (whole && info?.device === 'cpu' && info.threads > 1) apart = new PyTorchApart(whole, info.threads);
       if (info) say(`PyTorch ${info.torch} on ${info.device}, ${info.threads} threads`);
       begin(adapterOf(gpu), { pytorch: info });
-      for await (const row of benchSteps({ gpu, network, parameters }, pytorch, options)) onRow(row);
+      const rivals = whole && { whole, apart };
+      for await (const row of benchSteps({ gpu, network, parameters }, rivals, options)) onRow(row);
     } finally {
-      pytorch?.close();
+      whole?.close();
+      apart?.close();
     }
   });
 }

@@ -15,8 +15,10 @@ const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 /** "2.6, 1.8x": their ms, and how often ours fits into it. */
-const theirs = ({ ms, ratio } = {}, none = '', digits = 1) =>
-  ms ? `${number(ms.median, digits)}, ${number(ratio, 2)}x` : none;
+const theirs = ({ ms, ratio, apart } = {}, none = '', digits = 1) =>
+  ms
+    ? `${number(ms.median, digits)}, ${number(ratio, 2)}x${apart ? ` (${number(apart.ratio, 2)}x)` : ''}`
+    : none;
 
 function steps({ cases }) {
   const head = ['tap', 'batch', 'ms per image', 'busy', 'GFLOP/s', 'MiB'];
@@ -34,7 +36,13 @@ function steps({ cases }) {
         theirs(row.pytorch?.[v], row.pytorch?.[v]?.validation.unavailable ? 'none' : ''),
       ),
     ]);
-  return table([...head, ...variants.map((variant) => `PyTorch ${variant}`)], rows);
+  const several = cases
+    .flatMap((row) => variants.map((v) => row.pytorch?.[v]?.apart?.processes))
+    .find(Boolean);
+  const note = several
+    ? `\n\nIn brackets: against PyTorch in ${several} processes of one thread, which share the batch (its study's way has one image in each).`
+    : '';
+  return table([...head, ...variants.map((variant) => `PyTorch ${variant}`)], rows) + note;
 }
 
 function network({ cases, versions }) {

@@ -38,9 +38,10 @@ LIMITS = {"objective": 1e-2, "gradient": 1e-1}
 
 
 class Bench:
-    def __init__(self, weights, device):
+    def __init__(self, weights, device, threads=None):
         self.device = torch.device(device)
-        torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        torch.set_num_threads(threads or cores)
         state = read_weights(weights)
         self.model = ResNet18(state)
         self.double = ResNet18(state).double().requires_grad_(False)
@@ -210,9 +211,10 @@ def main():
     parser.add_argument("--taps", default="")
     parser.add_argument("--batch", default=",".join(map(str, CASES["batch"])))
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--threads", type=int, help="on the CPU; all cores when absent")
     parser.add_argument("--serve", action="store_true")
     options = parser.parse_args()
-    bench = Bench(options.weights, options.device)
+    bench = Bench(options.weights, options.device, options.threads)
     if options.serve:
         return serve(bench)
     taps = [tap for tap in options.taps.split(",") if tap]
