@@ -34,7 +34,7 @@ const WARM_SUBMITS = 4;
 const PROFILED = 5;
 
 export interface Timed {
-  /** ms per image and step, one per submit */
+  /** ms per image and step, one per REPORTS submits */
   samples: number[];
   /** every unit ended as one that can be used */
   ok: boolean;
@@ -42,16 +42,22 @@ export interface Timed {
   liveBytes: number;
 }
 
+/** Reports of progress that make a sample: where devices share a batch, single ones come in pairs. */
+const REPORTS = 2;
+
 /** Ascends for `steps` steps and takes the time between reports of progress. */
 async function timeSteps(context: AscendContext, step: StepCase, steps: number): Promise<Timed> {
   const samples: number[] = [];
   let [submits, done, last, liveBytes] = [0, 0, performance.now(), 0];
   const onProgress = (now: number) => {
     const time = performance.now();
-    // the last submit has nothing behind it that would keep the adapter busy meanwhile
-    if (submits++ >= WARM_SUBMITS && now < steps) samples.push((time - last) / (now - done) / step.batch);
-    [done, last] = [now, time];
+    submits++;
     liveBytes = Math.max(liveBytes, context.gpu.liveBytes);
+    const since = submits - WARM_SUBMITS;
+    if (since > 0 && since % REPORTS > 0) return;
+    // the last submit has nothing behind it that would keep the adapter busy meanwhile
+    if (since > 0 && now < steps) samples.push((time - last) / (now - done) / step.batch);
+    [done, last] = [now, time];
   };
   const settings = { ...settingsOf(step), steps };
   const results = await ascendTogether({ ...context, onProgress }, step.tap.place, targetsOf(step), settings);
@@ -82,7 +88,7 @@ export async function timeCase(
   perStep: number,
   seconds: number,
 ): Promise<Timed> {
-  const samples = SAMPLES + WARM_SUBMITS + 2;
+  const samples = REPORTS * (SAMPLES + 1) + WARM_SUBMITS;
   const submitSteps = Math.min(SLOTS, Math.max(1, Math.floor(250 / perStep)));
   const warm = 1 + 4 + 16 + submitSteps;
   const steps = Math.max(samples * submitSteps, Math.ceil((1000 * seconds) / perStep)) + Math.min(warm, 85);
