@@ -37,12 +37,12 @@ export class PyTorch {
     readonly script: string,
     readonly weights: string,
     readonly device?: string,
-    threads?: number,
+    core?: number,
   ) {
     const args = [
       ...[script, '--serve', '--weights', weights],
       ...(device ? ['--device', device] : []),
-      ...(threads ? ['--threads', `${threads}`] : []),
+      ...(core === undefined ? [] : ['--core', `${core}`]),
     ];
     this.#child = new Child('PyTorch', python, args, PYTHON_HINT);
   }
@@ -89,12 +89,12 @@ export class PyTorch {
   }
 }
 
-/** One process of one thread for each core, which share a batch: what PyTorch does with a CPU at its best. */
+/** One process for each core, bound to it, which share a batch: for small work better than one process on all cores. */
 export class PyTorchApart {
   readonly #processes: PyTorch[];
 
   constructor({ python, script, weights, device }: PyTorch, cores: number) {
-    const start = () => new PyTorch(python, script, weights, device, 1);
+    const start = (_: unknown, core: number) => new PyTorch(python, script, weights, device, core);
     this.#processes = Array.from({ length: cores }, start);
   }
 

@@ -22,7 +22,7 @@ export interface Theirs extends Partial<Comparison> {
   validation: Validation & { unavailable?: string };
   batch?: number;
   mode?: string;
-  /** the same in one process of one thread for each core, which share the batch; not for a batch of one */
+  /** the same in one process for each core, which share the batch; not for a batch of one */
   apart?: Comparison & { processes: number };
 }
 

@@ -40,7 +40,7 @@ function steps({ cases }) {
     .flatMap((row) => variants.map((v) => row.pytorch?.[v]?.apart?.processes))
     .find(Boolean);
   const note = several
-    ? `\n\nIn brackets: against PyTorch in ${several} processes of one thread, which share the batch (its study's way has one image in each).`
+    ? `\n\nIn brackets: against PyTorch in ${several} processes of one core each, which share the batch (the study's way: one image in each).`
     : '';
   return table([...head, ...variants.map((variant) => `PyTorch ${variant}`)], rows) + note;
 }

@@ -38,10 +38,9 @@ LIMITS = {"objective": 1e-2, "gradient": 1e-1}
 
 
 class Bench:
-    def __init__(self, weights, device, threads=None):
+    def __init__(self, weights, device):
         self.device = torch.device(device)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        torch.set_num_threads(threads or cores)
+        torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
         state = read_weights(weights)
         self.model = ResNet18(state)
         self.double = ResNet18(state).double().requires_grad_(False)
@@ -211,10 +210,12 @@ def main():
     parser.add_argument("--taps", default="")
     parser.add_argument("--batch", default=",".join(map(str, CASES["batch"])))
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--threads", type=int, help="on the CPU; all cores when absent")
+    parser.add_argument("--core", type=int, help="which of the CPU's cores to run on alone; all when absent")
     parser.add_argument("--serve", action="store_true")
     options = parser.parse_args()
-    bench = Bench(options.weights, options.device, options.threads)
+    if options.core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[options.core]})
+    bench = Bench(options.weights, options.device)
     if options.serve:
         return serve(bench)
     taps = [tap for tap in options.taps.split(",") if tap]
