@@ -9,8 +9,8 @@ import { type AscendContext, type AscendSettings, type Ascent, ascend, type Targ
 const known = new WeakMap<Gpu, Set<string>>();
 
 /**
- * Like ascend(), on all devices with which the context's one shares its work. Progress is that of the slowest. When one
- * fails the others stop, and its error is thrown.
+ * Like ascend(), on all devices with which the context's one shares its work, unless somebody watches. Progress is that of
+ * the slowest. When one fails the others stop, and its error is thrown.
  */
 export async function ascendTogether(
   context: AscendContext,
@@ -19,7 +19,7 @@ export async function ascendTogether(
   settings: AscendSettings,
 ): Promise<Ascent[]> {
   const { gpu, parameters, onProgress } = context;
-  const team = await teamOf(gpu, targets.length);
+  const team = context.watcher ? [gpu] : await teamOf(gpu, targets.length);
   if (team.length < 2) return ascend(context, place, targets, settings);
 
   const { objective, size, transforms } = settings;

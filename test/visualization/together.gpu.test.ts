@@ -5,7 +5,7 @@ import { Gpu, OutOfMemory } from '../../src/engine/device.ts';
 import { deal, teamOf } from '../../src/engine/team.ts';
 import { Parameters } from '../../src/model/parameters.ts';
 import { parseUnits } from '../../src/model/taps.ts';
-import { type AscendSettings, ascend, type Target } from '../../src/visualization/ascend.ts';
+import { type AscendSettings, ascend, type Glance, type Target } from '../../src/visualization/ascend.ts';
 import { visualizeImages, WORTH_SHARING } from '../../src/visualization/campaign.ts';
 import { ascendTogether } from '../../src/visualization/together.ts';
 import { ANGLES, SCALES } from '../../src/visualization/transforms.ts';
@@ -37,6 +37,19 @@ test.each([1, 2, 3, 7])('%i units have the bytes that one device gives them', as
   const made = await ascendTogether(context(), '1.1.O', targets(count), settings(20));
   expect(made).toEqual(await ascend(context(), '1.1.O', targets(count), settings(20)));
   expect(gpu.members).toHaveLength(count === 1 ? 0 : 3);
+});
+
+test('who watches sees a whole batch, on one device', async () => {
+  const seen: number[] = [];
+  const watcher = {
+    steps: 1,
+    look: async ({ histories }: Glance) => {
+      seen.push(histories.length);
+    },
+  };
+  await ascendTogether({ ...context(), watcher }, '1.1.O', targets(3), settings(2));
+  expect(new Set(seen)).toEqual(new Set([3]));
+  expect(gpu.members).toHaveLength(0);
 });
 
 test('progress is that of the slowest, in steps that all have made', async () => {
