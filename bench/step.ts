@@ -28,13 +28,13 @@ import { type StepCase, settingsOf, targetsOf } from './stepCase.ts';
 
 /** Fewest samples of a timing. */
 const SAMPLES = 5;
-/** Submits after which steps per submit have settled: 1, 4, 16, 64. */
+/** Submits of a device after which its steps per submit have settled: 1, 4, 16, 64. */
 const WARM_SUBMITS = 4;
 /** Steps that are profiled. */
 const PROFILED = 5;
 
 export interface Timed {
-  /** ms per image and step, one per REPORTS submits */
+  /** ms per image and step, one per two submits of each device */
   samples: number[];
   /** every unit ended as one that can be used */
   ok: boolean;
@@ -42,19 +42,23 @@ export interface Timed {
   liveBytes: number;
 }
 
-/** Reports of progress that make a sample: where devices share a batch, single ones come in pairs. */
-const REPORTS = 2;
+/** Submits of a device that make a sample, so that all devices have a part in it. */
+const SUBMITS = 2;
+
+/** How many devices share the case. */
+const devicesOf = ({ gpu }: AscendContext, { batch }: StepCase): number => Math.min(gpu.cores, batch);
 
 /** Ascends for `steps` steps and takes the time between reports of progress. */
 async function timeSteps(context: AscendContext, step: StepCase, steps: number): Promise<Timed> {
   const samples: number[] = [];
+  const devices = devicesOf(context, step);
   let [submits, done, last, liveBytes] = [0, 0, performance.now(), 0];
   const onProgress = (now: number) => {
     const time = performance.now();
     submits++;
     liveBytes = Math.max(liveBytes, context.gpu.liveBytes);
-    const since = submits - WARM_SUBMITS;
-    if (since > 0 && since % REPORTS > 0) return;
+    const since = submits - WARM_SUBMITS * devices;
+    if (since > 0 && since % (SUBMITS * devices) > 0) return;
     // the last submit has nothing behind it that would keep the adapter busy meanwhile
     if (since > 0 && now < steps) samples.push((time - last) / (now - done) / step.batch);
     [done, last] = [now, time];
@@ -88,7 +92,7 @@ export async function timeCase(
   perStep: number,
   seconds: number,
 ): Promise<Timed> {
-  const samples = REPORTS * (SAMPLES + 1) + WARM_SUBMITS;
+  const samples = SUBMITS * (SAMPLES + 1) + WARM_SUBMITS;
   const submitSteps = Math.min(SLOTS, Math.max(1, Math.floor(250 / perStep)));
   const warm = 1 + 4 + 16 + submitSteps;
   const steps = Math.max(samples * submitSteps, Math.ceil((1000 * seconds) / perStep)) + Math.min(warm, 85);

@@ -45,13 +45,16 @@ export async function compileAhead(
   const help = async () => {
     if (met) return;
     const helper = await Gpu.open();
+    gpu.helpers.add(helper);
     try {
+      gpu.check();
       for (let next = kernels.pop(); next && !met; next = kernels.pop()) {
         await run(helper, next);
         count++;
       }
     } finally {
       helper.close();
+      gpu.helpers.delete(helper);
     }
   };
   const ends = await Promise.allSettled(Array.from({ length: helpers }, help));

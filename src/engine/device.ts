@@ -57,6 +57,8 @@ export class Gpu {
   cores: number;
   /** those that are open: they count their bytes here, and end with this one */
   readonly members: Gpu[] = [];
+  /** others that end with this one: a process that exits while a driver compiles for one of them would crash */
+  readonly helpers = new Set<Gpu>();
 
   private constructor(
     readonly device: GPUDevice,
@@ -267,9 +269,9 @@ export class Gpu {
     }
   }
 
-  /** Destroys the device and its members. Further use throws; an open device would keep the process alive. */
+  /** Destroys the device, its members and helpers, and waits for what they do. Further use throws; an open device would keep the process alive. */
   close(): void {
-    for (const member of this.members) member.close();
+    for (const other of [...this.members, ...this.helpers]) other.close();
     this.#closing = true;
     this.#fail('bug', 'The GPU was closed and is used again.');
     if (!this.#hangs) this.device.destroy(); // it would wait for what does not end

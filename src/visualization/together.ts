@@ -9,8 +9,8 @@ import { type AscendContext, type AscendSettings, type Ascent, ascend, type Targ
 const known = new WeakMap<Gpu, Set<string>>();
 
 /**
- * Like ascend(), on all devices with which the context's one shares its work, unless somebody watches. Progress is that of
- * the slowest. When one fails the others stop, and its error is thrown.
+ * Like ascend(), on all devices with which the context's one shares its work, unless somebody watches. Progress is the mean
+ * over the units. When one device fails the others stop, and its error is thrown.
  */
 export async function ascendTogether(
   context: AscendContext,
@@ -28,9 +28,10 @@ export async function ascendTogether(
   const done = shares.map(() => 0);
   let reported = 0;
   const report = () => {
-    const slowest = Math.min(...done);
-    if (slowest > reported) onProgress?.(slowest, settings.steps);
-    reported = Math.max(reported, slowest);
+    const all = shares.reduce((sum, { length }, member) => sum + length * done[member], 0);
+    const mean = Math.floor(all / targets.length);
+    if (mean > reported) onProgress?.(mean, settings.steps);
+    reported = mean;
   };
 
   const failed = new AbortController();

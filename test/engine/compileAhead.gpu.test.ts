@@ -73,3 +73,16 @@ test('a kernel that fails ends the help, and nothing else', async () => {
   expect(await compileAhead(gpu, [broken], { helpers: 2, headStart: 0, ran: never })).toBe(0);
   gpu.check();
 });
+
+test('who helps a device ends with it, and is waited for', async () => {
+  const own = await Gpu.open();
+  const help = compileAhead(own, dispatches, { helpers: 2, headStart: 0, ran: never });
+  while (own.helpers.size < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  const helpers = [...own.helpers];
+  own.close();
+  for (const helper of helpers) expect(() => helper.check()).toThrow(/closed/);
+  expect(await help).toBeLessThan(dispatches.length);
+  expect(own.helpers.size).toBe(0);
+  const late = compileAhead(own, dispatches, { helpers: 1, headStart: 0, ran: never });
+  expect(await late).toBe(0);
+});

@@ -1,4 +1,4 @@
-// A batch shared by devices: the bytes of one device, progress of the slowest, and the first error of any of them.
+// A batch shared by devices: the bytes of one device, progress over all of them, and the first error of any.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Gpu, OutOfMemory } from '../../src/engine/device.ts';
@@ -52,7 +52,7 @@ test('who watches sees a whole batch, on one device', async () => {
   expect(gpu.members).toHaveLength(0);
 });
 
-test('progress is that of the slowest, in steps that all have made', async () => {
+test('progress is the mean over the units, and grows', async () => {
   const reports: number[] = [];
   const onProgress = (done: number, steps: number) => {
     expect(steps).toBe(300);
