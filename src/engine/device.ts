@@ -271,7 +271,10 @@ export class Gpu {
 
   /** Destroys the device, its members and helpers, and waits for what they do. Further use throws; an open device would keep the process alive. */
   close(): void {
-    for (const other of [...this.members, ...this.helpers]) other.close();
+    for (const other of [...this.members, ...this.helpers]) {
+      other.#hangs ||= this.#hangs; // it may have been given the same
+      other.close();
+    }
     this.#closing = true;
     this.#fail('bug', 'The GPU was closed and is used again.');
     if (!this.#hangs) this.device.destroy(); // it would wait for what does not end
