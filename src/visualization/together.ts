@@ -29,7 +29,7 @@ export async function ascendTogether(
   let reported = 0;
   const report = () => {
     const all = shares.reduce((sum, { length }, member) => sum + length * done[member], 0);
-    const mean = Math.floor(all / targets.length);
+    const mean = Math.ceil(all / targets.length); // the first step of any is a sign of life
     if (mean > reported) onProgress?.(mean, settings.steps);
     reported = mean;
   };
