@@ -89,7 +89,7 @@ export class PyTorch {
   }
 }
 
-/** One process for each core, bound to it, which share a batch: for small work better than one process on all cores. */
+/** One process for each core, bound to it, which share a batch as our devices do. */
 export class PyTorchApart {
   readonly #processes: PyTorch[];
 
